@@ -1,0 +1,3 @@
+//! The `mirk` binary.
+
+fn main() {}
