@@ -24,6 +24,7 @@ lint:
 
 # Licences, sources, who may depend on whom, unused dependencies
 fences:
+    cargo fetch --locked --quiet
     cargo deny --offline check --hide-inclusion-graph bans licenses sources
     cargo shear
 

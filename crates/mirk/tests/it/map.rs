@@ -133,7 +133,10 @@ fn fault_of(root: &Path, name: &str) -> Option<String> {
         return (!found).then(|| format!("`{name}` names nothing"));
     }
     let first = name.split('/').next().unwrap_or_default();
-    let is_place = name.contains('/') && (name.ends_with(".rs") || root.join(first).is_dir());
+    let is_rust = Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "rs");
+    let is_place = name.contains('/') && (is_rust || root.join(first).is_dir());
     (is_place && !root.join(name).exists()).then(|| format!("`{name}` does not exist"))
 }
 
