@@ -15,6 +15,10 @@ pub(super) struct Tool {
 }
 
 /// One request, reduced.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one flag of the request as sent"
+)]
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ask {
     pub(super) model: String,
@@ -164,12 +168,16 @@ impl Ask {
             self.tools.extend(tools(declared, ""));
         }
         let config = either(body, "generationConfig", "generation_config").unwrap_or(&Value::Null);
-        self.max_tokens = number(config, "maxOutputTokens");
-        self.stops = strings(config.get("stopSequences"));
-        self.choices = number(config, "candidateCount").unwrap_or(1).clamp(1, 8);
-        let thinking = config.get("thinkingConfig").unwrap_or(&Value::Null);
-        self.shows_thoughts = flag(thinking, "includeThoughts");
-        self.thinks = self.shows_thoughts || number(thinking, "thinkingBudget").unwrap_or(0) > 0;
+        let tokens = either(config, "maxOutputTokens", "max_output_tokens");
+        self.max_tokens = tokens.and_then(Value::as_u64);
+        self.stops = strings(either(config, "stopSequences", "stop_sequences"));
+        let choices = either(config, "candidateCount", "candidate_count").and_then(Value::as_u64);
+        self.choices = choices.unwrap_or(1).clamp(1, 8);
+        let thinking = either(config, "thinkingConfig", "thinking_config").unwrap_or(&Value::Null);
+        let shows = either(thinking, "includeThoughts", "include_thoughts");
+        self.shows_thoughts = shows.and_then(Value::as_bool).unwrap_or(false);
+        let budget = either(thinking, "thinkingBudget", "thinking_budget").and_then(Value::as_u64);
+        self.thinks = self.shows_thoughts || budget.unwrap_or(0) > 0;
     }
 
     fn read_ollama(&mut self, body: &Value) {

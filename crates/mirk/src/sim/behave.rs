@@ -148,7 +148,7 @@ pub(super) fn dress(
         Behaviour::NoLength => reply.framed(Framing::Closed),
         Behaviour::Slow if reply.pieces.len() == 1 => Reply {
             framing: Framing::Given,
-            pieces: quartered(reply.pieces),
+            pieces: quartered(&reply.pieces),
             ..reply
         },
         _ => reply,
@@ -166,7 +166,7 @@ pub(super) fn dress(
 /// Keeps the first events, the body of one event being cut into four, and ends as told.
 fn broken_after(mut reply: Reply, events: usize, finish: Finish) -> Reply {
     if reply.pieces.len() == 1 {
-        reply.pieces = quartered(reply.pieces);
+        reply.pieces = quartered(&reply.pieces);
     }
     reply.pieces.truncate(events);
     Reply {
@@ -176,7 +176,7 @@ fn broken_after(mut reply: Reply, events: usize, finish: Finish) -> Reply {
     }
 }
 
-fn quartered(pieces: Vec<(Duration, Bytes)>) -> Vec<(Duration, Bytes)> {
+fn quartered(pieces: &[(Duration, Bytes)]) -> Vec<(Duration, Bytes)> {
     let whole: Vec<u8> = pieces
         .iter()
         .flat_map(|(_, piece)| piece.iter().copied())

@@ -85,41 +85,13 @@ pub(super) fn find(parts: &Parts) -> Target {
             model: None,
         };
     };
-    if let Some(rest) = rest.strip_prefix("models/")
-        && let Some((model, method)) = rest.split_once(':')
-        && let Some(endpoint) = gemini_endpoint(method)
-    {
-        let endpoint = if is_get {
-            Endpoint::WrongMethod
-        } else {
-            endpoint
-        };
-        return Target {
-            provider: Provider::Gemini,
-            endpoint,
-            model: Some(percent(model)),
-        };
-    }
     let provider = if is_beta {
         Provider::Gemini
     } else {
         speaker(parts)
     };
-    if rest == "models" && is_get {
-        return Target {
-            provider,
-            endpoint: Endpoint::Models,
-            model: None,
-        };
-    }
-    if let Some(model) = rest.strip_prefix("models/")
-        && is_get
-    {
-        return Target {
-            provider,
-            endpoint: Endpoint::Model,
-            model: Some(percent(model)),
-        };
+    if let Some(target) = about_models(rest, is_get, provider) {
+        return target;
     }
     if is_beta {
         return Target {
@@ -129,6 +101,41 @@ pub(super) fn find(parts: &Parts) -> Target {
         };
     }
     posted(rest, is_get, parts)
+}
+
+/// Below `models`: lists, single models, and what Gemini does with one.
+fn about_models(rest: &str, is_get: bool, provider: Provider) -> Option<Target> {
+    if rest == "models" {
+        let endpoint = if is_get {
+            Endpoint::Models
+        } else {
+            Endpoint::WrongMethod
+        };
+        return Some(Target {
+            provider,
+            endpoint,
+            model: None,
+        });
+    }
+    let rest = rest.strip_prefix("models/")?;
+    let verb = rest
+        .rsplit_once(':')
+        .and_then(|(name, verb)| Some((name, gemini_endpoint(verb)?)));
+    let (provider, endpoint, name) = match verb {
+        Some((name, endpoint)) => (Provider::Gemini, endpoint, name),
+        None => (provider, Endpoint::Model, rest),
+    };
+    let is_right = is_get == (endpoint == Endpoint::Model);
+    let endpoint = if is_right {
+        endpoint
+    } else {
+        Endpoint::WrongMethod
+    };
+    Some(Target {
+        provider,
+        endpoint,
+        model: Some(percent(name)),
+    })
 }
 
 fn posted(rest: &str, is_get: bool, parts: &Parts) -> Target {

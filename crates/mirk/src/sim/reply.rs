@@ -20,7 +20,7 @@ use super::{Ended, Ending, Scripted};
 /// How long a broken answer waits so that what was sent before reaches the client.
 const FLUSH: Duration = Duration::from_millis(20);
 /// How long a stalled answer stays silent.
-pub(super) const STALL: Duration = Duration::from_secs(3600);
+pub(super) const STALL: Duration = Duration::from_hours(1);
 
 /// How the end of the body is announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,26 +36,26 @@ impl Asked<'_> {
 
     /// The response before anything was said.
     pub(super) fn started(&self) -> Value {
-        self.object("in_progress", Vec::new(), None)
+        self.object("in_progress", &[], None)
     }
 
     /// The response when all is said.
     pub(super) fn finished(&self) -> Value {
-        let items = self
+        let items: Vec<Value> = self
             .items()
             .into_iter()
             .map(|item| item.whole(self))
             .collect();
         self.object(
             self.last_status(),
-            items,
+            &items,
             self.scene.usage.openai_responses(),
         )
     }
 
     /// The response after an error.
     pub(super) fn failed(&self, message: &str) -> Value {
-        let mut response = self.object("failed", Vec::new(), None);
+        let mut response = self.object("failed", &[], None);
         if let Some(fields) = response.as_object_mut() {
             fields.insert(
                 "error".into(),
@@ -65,7 +65,7 @@ impl Asked<'_> {
         response
     }
 
-    fn object(&self, status: &str, output: Vec<Value>, usage: Option<Value>) -> Value {
+    fn object(&self, status: &str, output: &[Value], usage: Option<Value>) -> Value {
         let given = |name: &str, otherwise: Value| match self.body.get(name) {
             Some(Value::Null) | None => otherwise,
             Some(value) => value.clone(),

@@ -1,5 +1,6 @@
 //! What is said: decided from the request alone, so that the same request gets the same words.
 
+use data_encoding::HEXLOWER;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -77,7 +78,7 @@ impl Scene {
         let (text, stop) = if calls.is_empty() {
             match behaviour {
                 Behaviour::Big => ("0123456789abcde ".repeat(BIG / 16), Stop::Natural),
-                Behaviour::Many => ((0..100).map(|at| format!("{at} ")).collect(), Stop::Natural),
+                Behaviour::Many => (numbers(100), Stop::Natural),
                 _ => cut(&ask, wanted_text(&ask)),
             }
         } else {
@@ -117,6 +118,13 @@ impl Scene {
     pub(super) fn created(&self) -> u64 {
         CREATED.saturating_add(self.sequence as u64)
     }
+}
+
+/// The numbers below `end`, each a delta of its own.
+fn numbers(end: u32) -> String {
+    (0..end)
+        .flat_map(|number| [number.to_string(), " ".to_owned()])
+        .collect()
 }
 
 fn wanted_text(ask: &Ask) -> String {
@@ -285,7 +293,7 @@ pub(super) fn id(kind: Kind, sequence: usize, at: usize) -> String {
     let mut digits = String::new();
     while digits.len() < length {
         state = mix(state.wrapping_add(kind as u64));
-        digits.push_str(&format!("{state:016x}"));
+        digits.push_str(&HEXLOWER.encode(&state.to_be_bytes()));
     }
     digits.truncate(length);
     format!("{prefix}{digits}")
