@@ -3,10 +3,10 @@
 //! Invariant: no I/O, no clock, no state but what a caller holds; knows only `mirk-model`. On the
 //! way through, nothing here rewrites a byte that it was not asked to rewrite.
 
-//X pub mod endpoint;
+pub mod endpoint;
 pub mod json;
 //X pub mod models;
 //X pub mod problem;
-//X pub mod scrub;
+pub mod scrub;
 pub mod sse;
 pub mod tap;
