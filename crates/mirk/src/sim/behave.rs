@@ -1,4 +1,13 @@
 //! Misbehaviour on demand: what follows the last `sim-` of the model's name decides it.
+//!
+//! - Pace: `slow` (200 ms between events), `stall` (one event, then silence), `silent` (no byte).
+//! - Refusals in the provider's words: `401`, `403`, `404`, `429`, `500`, `503`, `529`, and `echo`
+//!   (400 that quotes credential and prompt).
+//! - Broken bodies: `cut` (three events, then a reset), `cutclean` (three events, then a clean
+//!   end), `short` (stops before its `content-length`), `nolength` (ends with the connection),
+//!   `inband` (an error after two deltas), `json200` (an error in JSON instead of the stream).
+//! - Odd heads: `redirect`, `cookie`, `gzip`, `1xx`.
+//! - Odd contents: `big` (1 MiB), `many` (100 deltas), `nousage`, `badusage`.
 
 use std::io::Write;
 use std::time::Duration;
@@ -46,7 +55,7 @@ pub(super) enum Behaviour {
 }
 
 impl Behaviour {
-    /// Reads the model's name. An Ollama tag (`:latest`) does not matter.
+    /// Reads the model's name: all of it after the last `sim-`, but for an Ollama tag (`:latest`).
     pub(super) fn of(model: &str) -> Self {
         let Some((_, name)) = model.rsplit_once("sim-") else {
             return Self::Ordinary;

@@ -38,6 +38,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::server::Stage;
@@ -154,7 +155,9 @@ pub struct Scripted {
 pub struct Sim {
     addr: SocketAddr,
     stage: Arc<Stage>,
-    accepting: Option<JoinHandle<()>>,
+    accepting: JoinHandle<()>,
+    /// Dropped, it tells the accepting task to close everything.
+    open: oneshot::Sender<()>,
 }
 
 impl Sim {
@@ -172,11 +175,13 @@ impl Sim {
         let listener = TcpListener::bind(options.listen).await?;
         let addr = listener.local_addr()?;
         let stage = Arc::new(Stage::new(options));
-        let accepting = Some(tokio::spawn(server::accept(listener, Arc::clone(&stage))));
+        let (open, closing) = oneshot::channel();
+        let accepting = tokio::spawn(server::accept(listener, Arc::clone(&stage), closing));
         Ok(Self {
             addr,
             stage,
             accepting,
+            open,
         })
     }
 
@@ -221,19 +226,9 @@ impl Sim {
     }
 
     /// Closes the port and every connection, and waits until that is done.
-    pub async fn stop(mut self) {
-        if let Some(accepting) = self.accepting.take() {
-            accepting.abort();
-            // The task was cancelled a line ago, so its result says nothing new.
-            drop(accepting.await);
-        }
-    }
-}
-
-impl Drop for Sim {
-    fn drop(&mut self) {
-        if let Some(accepting) = &self.accepting {
-            accepting.abort();
-        }
+    pub async fn stop(self) {
+        drop(self.open);
+        // It ends by itself; were it to panic, there would be nothing left to close.
+        drop(self.accepting.await);
     }
 }

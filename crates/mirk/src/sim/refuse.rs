@@ -4,6 +4,9 @@
 //! <https://docs.anthropic.com/en/api/errors>, <https://ai.google.dev/gemini-api/docs/troubleshooting>,
 //! <https://github.com/ollama/ollama/blob/main/docs/api.md>.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use http::request::Parts;
 use serde_json::{Value, json};
 
@@ -139,6 +142,17 @@ pub(super) fn render(provider: Provider, refusal: &Refusal, sequence: usize) -> 
         (529, Provider::Anthropic) => reply.with("x-should-retry", "true"),
         _ => reply,
     }
+}
+
+/// Gemini's stream without SSE is an array, also when all it holds is an error.
+pub(super) fn in_array(mut reply: Reply) -> Reply {
+    reply
+        .pieces
+        .insert(0, (Duration::ZERO, Bytes::from_static(b"[")));
+    reply
+        .pieces
+        .push((Duration::ZERO, Bytes::from_static(b"\n]\n")));
+    reply
 }
 
 /// Adds the header by which a provider names a request.

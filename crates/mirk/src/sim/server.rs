@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
@@ -14,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::ask::Ask;
@@ -68,21 +70,28 @@ impl Stage {
     }
 }
 
-/// Accepts until its task is aborted; its connections end with it.
-pub(super) async fn accept(listener: TcpListener, stage: Arc<Stage>) {
+/// Accepts until told to close, by word or because nobody is left to tell; then closes all.
+pub(super) async fn accept(
+    listener: TcpListener,
+    stage: Arc<Stage>,
+    mut closing: oneshot::Receiver<()>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            _ = &mut closing => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     connections.spawn(serve(stream, Arc::clone(&stage)));
                 }
                 // Out of file descriptors: wait for some to be closed rather than spin.
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             },
             Some(_) = connections.join_next() => {}
         }
     }
+    drop(listener);
+    connections.shutdown().await;
 }
 
 async fn serve(stream: TcpStream, stage: Arc<Stage>) {
@@ -180,7 +189,16 @@ impl Arrival {
         let target = endpoint::find(&self.parts);
         match self.try_answer(&target, options).await {
             Ok(reply) => reply,
-            Err(refusal) => refuse::render(target.provider, &refusal, self.sequence),
+            Err(refusal) => {
+                let reply = refuse::render(target.provider, &refusal, self.sequence);
+                let is_array = target.endpoint == Endpoint::StreamGenerate
+                    && !self.parts.uri.query().unwrap_or("").contains("alt=sse");
+                if is_array {
+                    refuse::in_array(reply)
+                } else {
+                    reply
+                }
+            }
         }
     }
 

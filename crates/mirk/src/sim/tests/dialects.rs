@@ -250,6 +250,8 @@ async fn gemini_without_sse_streams_one_array() {
         })
         .collect();
     assert_eq!(said, HELLO);
+    let refused = post(&sim, "/v1beta/models/sim-503:streamGenerateContent", &body).await;
+    assert_eq!(refused.json()[0]["error"]["status"], "UNAVAILABLE");
 }
 
 #[tokio::test]
