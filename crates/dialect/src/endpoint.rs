@@ -130,16 +130,34 @@ pub static ENDPOINTS: &[Endpoint] = &[
     ask("/v1/embeddings", Operation::Embeddings),
     ask("/v1/completions", Operation::Completions),
     ask("/v1/messages/count_tokens", Operation::CountTokens),
-    ask("/v1beta/models/{model}:generateContent", Operation::Generate),
-    ask("/v1beta/models/{model}:streamGenerateContent", Operation::StreamGenerate),
+    ask(
+        "/v1beta/models/{model}:generateContent",
+        Operation::Generate,
+    ),
+    ask(
+        "/v1beta/models/{model}:streamGenerateContent",
+        Operation::StreamGenerate,
+    ),
     ask("/v1beta/models/{model}:countTokens", Operation::GeminiCount),
-    ask("/v1beta/models/{model}:embedContent", Operation::GeminiEmbed),
-    ask("/v1beta/models/{model}:batchEmbedContents", Operation::GeminiEmbed),
+    ask(
+        "/v1beta/models/{model}:embedContent",
+        Operation::GeminiEmbed,
+    ),
+    ask(
+        "/v1beta/models/{model}:batchEmbedContents",
+        Operation::GeminiEmbed,
+    ),
     ask("/v1/models/{model}:generateContent", Operation::Generate),
-    ask("/v1/models/{model}:streamGenerateContent", Operation::StreamGenerate),
+    ask(
+        "/v1/models/{model}:streamGenerateContent",
+        Operation::StreamGenerate,
+    ),
     ask("/v1/models/{model}:countTokens", Operation::GeminiCount),
     ask("/v1/models/{model}:embedContent", Operation::GeminiEmbed),
-    ask("/v1/models/{model}:batchEmbedContents", Operation::GeminiEmbed),
+    ask(
+        "/v1/models/{model}:batchEmbedContents",
+        Operation::GeminiEmbed,
+    ),
     ask("/api/chat", Operation::OllamaChat),
     ask("/api/generate", Operation::OllamaGenerate),
     ask("/api/embed", Operation::OllamaEmbed),
@@ -194,10 +212,12 @@ pub fn find<'a>(method: &str, path: &'a str) -> Found<'a> {
             continue;
         };
         if endpoint.method == method {
-            return match model.map(model_name) {
-                None => Found::Endpoint(endpoint, None),
-                Some(Some(name)) => Found::Endpoint(endpoint, Some(name)),
-                Some(None) => Found::BadPath,
+            if model.is_empty() {
+                return Found::Endpoint(endpoint, None);
+            }
+            return match model_name(model) {
+                Some(name) => Found::Endpoint(endpoint, Some(name)),
+                None => Found::BadPath,
             };
         }
         if !endpoint.is_shared() && !allowed.contains(endpoint.method) {
@@ -218,14 +238,14 @@ impl Endpoint {
         self.pattern == "/"
     }
 
-    /// Whether `path` is this endpoint's; the model's part of it, if the pattern has one.
-    fn matches<'a>(&self, path: &'a str) -> Option<Option<&'a str>> {
+    /// The model's part of `path` if it is this endpoint's: empty when the pattern has none.
+    fn matches<'a>(&self, path: &'a str) -> Option<&'a str> {
         let Some((before, after)) = self.pattern.split_once("{model}") else {
-            return (self.pattern == path).then_some(None);
+            return (self.pattern == path).then_some("");
         };
         let model = path.strip_prefix(before)?.strip_suffix(after)?;
         // An empty name is no name: `/v1/models/` is not there.
-        (!model.is_empty()).then_some(Some(model))
+        (!model.is_empty()).then_some(model)
     }
 }
 
@@ -252,7 +272,9 @@ fn is_harmless_escape(after: &str) -> bool {
 fn decoded(digits: &str) -> Option<u8> {
     let digits = digits.get(..2)?;
     let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    is_hex.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
+    is_hex
+        .then(|| u8::from_str_radix(digits, 16).ok())
+        .flatten()
 }
 
 /// The model's name in a path, decoded once, if each of its parts is safe.

@@ -5,8 +5,8 @@
 
 pub mod endpoint;
 pub mod json;
-//X pub mod models;
-//X pub mod problem;
+pub mod models;
+pub mod problem;
 pub mod scrub;
 pub mod sse;
 pub mod tap;

@@ -76,9 +76,10 @@ pub fn scrub<'a>(body: &'a [u8], live: Option<&[u8]>) -> Cow<'a, [u8]> {
     let mut at = 0;
     while let Some(rest) = without_live.get(at..).filter(|rest| !rest.is_empty()) {
         let before = at.checked_sub(1).and_then(|last| without_live.get(last));
-        let found = match before.is_some_and(u8::is_ascii_alphanumeric) {
-            true => None,
-            false => SHAPES.iter().find_map(|shape| shape.length(rest)),
+        let found = if before.is_some_and(u8::is_ascii_alphanumeric) {
+            None
+        } else {
+            SHAPES.iter().find_map(|shape| shape.length(rest))
         };
         let Some(length) = found else {
             at += 1;
@@ -158,7 +159,9 @@ mod tests {
             ("or-", "0123456789abcdef"),
             ("Bearer ", "abc.def-123"),
         ] {
-            let body = format!(r#"{{"error":{{"message":"Incorrect API key provided: {prefix}{rest}"}}}}"#);
+            let body = format!(
+                r#"{{"error":{{"message":"Incorrect API key provided: {prefix}{rest}"}}}}"#
+            );
             assert_eq!(
                 scrubbed(&body),
                 r#"{"error":{"message":"Incorrect API key provided: [redacted]"}}"#
@@ -176,7 +179,10 @@ mod tests {
             "for-loops or-else either-or-neither",
             r#"{"error":{"type":"rate_limit_error"}}"#,
         ] {
-            assert!(matches!(scrub(body.as_bytes(), None), Cow::Borrowed(_)), "{body}");
+            assert!(
+                matches!(scrub(body.as_bytes(), None), Cow::Borrowed(_)),
+                "{body}"
+            );
         }
     }
 

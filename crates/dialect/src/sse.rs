@@ -216,7 +216,10 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_is_dropped_only_at_the_start() {
-        assert_eq!(lines_of(&[b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n"]), [&b"a"[..], b"\xef\xbb\xbfb"]);
+        assert_eq!(
+            lines_of(&[b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n"]),
+            [&b"a"[..], b"\xef\xbb\xbfb"]
+        );
         assert_eq!(lines_of(&[b"\xef", b"\xbb", b"\xbf", b"a\n"]), [b"a"]);
         assert_eq!(lines_of(&[b"\xef\xbb", b"x\n"]), [b"\xef\xbbx"]);
     }

@@ -42,7 +42,11 @@ fn every_row_but_the_greeting_asks_for_a_key() {
         let is_greeting = endpoint.what == What::Hello;
         assert_eq!(endpoint.policy == Policy::Anonymous, is_greeting);
         if let What::Ask(operation) = endpoint.what {
-            let scope = if operation.is_embedding() { Scope::Embeddings } else { Scope::Chat };
+            let scope = if operation.is_embedding() {
+                Scope::Embeddings
+            } else {
+                Scope::Chat
+            };
             assert_eq!(endpoint.policy, Policy::Key(scope));
         }
     }
@@ -52,7 +56,10 @@ fn every_row_but_the_greeting_asks_for_a_key() {
 fn models_in_paths_are_decoded_once() {
     let generate = |name: &str| model("POST", &format!("/v1beta/models/{name}:generateContent"));
     assert_eq!(generate("gemini-3-pro").as_deref(), Some("gemini-3-pro"));
-    assert_eq!(generate("google/gemini-3").as_deref(), Some("google/gemini-3"));
+    assert_eq!(
+        generate("google/gemini-3").as_deref(),
+        Some("google/gemini-3")
+    );
     assert_eq!(generate("llama3:8b").as_deref(), Some("llama3:8b"));
     assert_eq!(generate("llama3%3A8b").as_deref(), Some("llama3:8b"));
     assert_eq!(model("GET", "/v1/models/or/a/b").as_deref(), Some("or/a/b"));
@@ -60,12 +67,20 @@ fn models_in_paths_are_decoded_once() {
         what("POST", "/v1/models/m:streamGenerateContent"),
         Some(What::Ask(Operation::StreamGenerate))
     );
-    for name in ["a%2Fb", "a%2fb", "%2e%2e", "a/../b", ".a", "a/.b", "a,b", "a%20b", "a%", "a%4", "a/b/c/d"] {
+    for name in [
+        "a%2Fb", "a%2fb", "%2e%2e", "a/../b", ".a", "a/.b", "a,b", "a%20b", "a%", "a%4", "a/b/c/d",
+    ] {
         let path = format!("/v1beta/models/{name}:generateContent");
         assert_eq!(find("POST", &path), Found::BadPath, "{name}");
     }
-    assert_eq!(find("GET", &format!("/v1/models/{}", "m".repeat(257))), Found::BadPath);
-    assert_eq!(find("POST", "/v1beta/models/:generateContent"), Found::MethodNotAllowed("GET".into()));
+    assert_eq!(
+        find("GET", &format!("/v1/models/{}", "m".repeat(257))),
+        Found::BadPath
+    );
+    assert_eq!(
+        find("POST", "/v1beta/models/:generateContent"),
+        Found::MethodNotAllowed("GET".into())
+    );
 }
 
 #[test]
@@ -74,7 +89,10 @@ fn wrong_methods_learn_the_right_ones() {
     assert_eq!(find("GET", "/v1/chat/completions"), refused("POST"));
     assert_eq!(find("DELETE", "/v1/responses"), refused("POST, GET"));
     assert_eq!(find("post", "/v1/messages"), refused("POST"));
-    assert_eq!(find("PUT", "/v1/models/m:generateContent"), refused("POST, GET"));
+    assert_eq!(
+        find("PUT", "/v1/models/m:generateContent"),
+        refused("POST, GET")
+    );
     assert_eq!(find("GET", "/api/hello"), refused("HEAD"));
     assert_eq!(find("GET", "/"), Found::NotFound, "the dashboard's");
     assert_eq!(what("HEAD", "/"), Some(What::Hello));
@@ -84,18 +102,47 @@ fn wrong_methods_learn_the_right_ones() {
 #[test]
 fn odd_paths_reach_no_route() {
     for path in [
-        "/v1/../api/keys", "/v1//chat/completions", "/v1/%2e%2e/api", "/v1/chat/completions;x=1",
-        "/.", "/v1/.", "/v1/chat%00", "/v1%2fmessages", "/v1%2Fmessages", "/v1%5cmessages",
-        "/v1/%252e%252e/x", "/v1/%c0%ae%c0%ae/x", "/v1/méssages", "/v1/a b", "/v1\\messages",
-        "v1/messages", "", "*", "http://a/v1/messages", "/v1/%zz", "/v1/%", "/v1/messages?x",
+        "/v1/../api/keys",
+        "/v1//chat/completions",
+        "/v1/%2e%2e/api",
+        "/v1/chat/completions;x=1",
+        "/.",
+        "/v1/.",
+        "/v1/chat%00",
+        "/v1%2fmessages",
+        "/v1%2Fmessages",
+        "/v1%5cmessages",
+        "/v1/%252e%252e/x",
+        "/v1/%c0%ae%c0%ae/x",
+        "/v1/méssages",
+        "/v1/a b",
+        "/v1\\messages",
+        "v1/messages",
+        "",
+        "*",
+        "http://a/v1/messages",
+        "/v1/%zz",
+        "/v1/%",
+        "/v1/messages?x",
         "/v1/%0d%0a",
     ] {
         assert_eq!(find("POST", path), Found::BadPath, "{path}");
     }
     for path in [
-        "/V1/messages", "/v1/messages/", "/v1", "/v1/", "/v1/models/", "/v1/message", "/v1/files",
-        "/v1/chat%2dcompletions", "/v1/chat/completions/x", "/api/keys", "/health", "/v1beta",
-        "/v1/v1/v1/messages", "/v1/%6dessages",
+        "/V1/messages",
+        "/v1/messages/",
+        "/v1",
+        "/v1/",
+        "/v1/models/",
+        "/v1/message",
+        "/v1/files",
+        "/v1/chat%2dcompletions",
+        "/v1/chat/completions/x",
+        "/api/keys",
+        "/health",
+        "/v1beta",
+        "/v1/v1/v1/messages",
+        "/v1/%6dessages",
     ] {
         assert_eq!(find("POST", path), Found::NotFound, "{path}");
     }

@@ -109,7 +109,10 @@ pub struct ModelName {
 
 /// What routing, limits and metering need to know of a body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about one body")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one body"
+)]
 pub struct Head {
     /// `model`, if it is there.
     pub model: Option<ModelName>,

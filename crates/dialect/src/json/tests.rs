@@ -1,4 +1,4 @@
-//! The head scan against serde_json, against hostile bodies and against its own promises.
+//! The head scan against `serde_json`, against hostile bodies and against its own promises.
 
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
@@ -22,9 +22,12 @@ fn reads_what_routing_needs() {
     let head = scan(body).unwrap();
     let model = head.model.clone().unwrap();
     assert_eq!(model.name, "gpt-5");
-    assert_eq!(&body[model.token], r#""gpt-5""#);
+    assert_eq!(body.get(model.token), Some(r#""gpt-5""#));
     assert_eq!(
-        Head { model: None, ..head },
+        Head {
+            model: None,
+            ..head
+        },
         Head {
             model: None,
             stream: Some(true),
@@ -41,7 +44,13 @@ fn reads_what_routing_needs() {
 #[test]
 fn absent_and_null_fields_are_defaults() {
     let head = scan(r#"{"stream":null,"max_tokens":null,"tools":[ ],"messages":[]}"#).unwrap();
-    assert_eq!(head, Head { choices: 1, ..Head::default() });
+    assert_eq!(
+        head,
+        Head {
+            choices: 1,
+            ..Head::default()
+        }
+    );
     assert!(!head.is_streamed(Operation::Chat));
     assert!(head.is_streamed(Operation::OllamaChat));
     assert!(head.is_streamed(Operation::StreamGenerate));
@@ -95,14 +104,24 @@ fn names_are_compared_decoded_and_only_once() {
     let two_spellings = r#"{"generationConfig":{},"generation_config":{}}"#;
     let expected = HeadError::Ambiguous("generation_config");
     assert_eq!(scan(two_spellings), Err(expected));
-    assert_eq!(name_in(r#"{"model":"a","x":{"model":"b"},"x":{"model":1}}"#), "a");
+    assert_eq!(
+        name_in(r#"{"model":"a","x":{"model":"b"},"x":{"model":1}}"#),
+        "a"
+    );
 }
 
 #[test]
 fn model_names_have_bounds() {
     let longest = "m".repeat(256);
     assert_eq!(name_in(&format!(r#"{{"model":"{longest}"}}"#)), longest);
-    for bad in ["", "a\\u0000", "a\\nb", "\\ud800", "\\u0085", &"m".repeat(257)] {
+    for bad in [
+        "",
+        "a\\u0000",
+        "a\\nb",
+        "\\ud800",
+        "\\u0085",
+        &"m".repeat(257),
+    ] {
         let body = format!(r#"{{"model":"{bad}"}}"#);
         assert_eq!(scan(&body), Err(HeadError::BadModel), "{bad}");
     }
@@ -140,14 +159,42 @@ fn only_an_object_in_utf8_is_a_body() {
     for body in ["[]", "1", "\"a\"", "null"] {
         assert_eq!(scan(body), Err(HeadError::NotObject));
     }
-    for body in ["", " ", "{}x", "{} {}", "{,}", "{\"a\":1,}", "[1,]", "{\"a\" 1}", "\u{feff}{}"] {
+    for body in [
+        "",
+        " ",
+        "{}x",
+        "{} {}",
+        "{,}",
+        "{\"a\":1,}",
+        "[1,]",
+        "{\"a\" 1}",
+        "\u{feff}{}",
+    ] {
         assert!(matches!(scan(body), Err(HeadError::NotJson(_))), "{body}");
     }
-    for value in ["01", "-", "1.", ".5", "1e", "+1", "NaN", "tru", "\"\\x\"", "\"\\u12g4\"", "\"\t\""] {
+    for value in [
+        "01",
+        "-",
+        "1.",
+        ".5",
+        "1e",
+        "+1",
+        "NaN",
+        "tru",
+        "\"\\x\"",
+        "\"\\u12g4\"",
+        "\"\t\"",
+    ] {
         let body = format!(r#"{{"a":{value}}}"#);
         assert!(matches!(scan(&body), Err(HeadError::NotJson(_))), "{value}");
     }
-    for value in ["1e400", "-0", "9007199254740993", "1E+2", r#""\ud800\u0000""#] {
+    for value in [
+        "1e400",
+        "-0",
+        "9007199254740993",
+        "1E+2",
+        r#""\ud800\u0000""#,
+    ] {
         assert!(scan(&format!(r#"{{"a":{value}}}"#)).is_ok(), "{value}");
     }
     let invalid = Head::scan(b"{\"a\":\"\xff\"}", Limits::default());
@@ -156,7 +203,8 @@ fn only_an_object_in_utf8_is_a_body() {
 
 #[test]
 fn splice_changes_only_the_token() {
-    let body = Bytes::from_static(b"{ \"x\":1.0,\n\"model\" : \"a\\u0062\" ,\"n\":9007199254740993}");
+    let body =
+        Bytes::from_static(b"{ \"x\":1.0,\n\"model\" : \"a\\u0062\" ,\"n\":9007199254740993}");
     let head = Head::scan(&body, Limits::default());
     // `n` is as large as it is; the scan reads it and the splice leaves its digits.
     let model = head.unwrap().model.unwrap();
@@ -247,12 +295,13 @@ proptest! {
     }
 }
 
-/// Prints how long a scan of 1 MB takes beside serde_json's. Run with `--release -- --ignored`.
+/// Prints how long a scan of 1 MB takes beside `serde_json`'s. Run with `--release -- --ignored`.
 #[test]
 #[ignore = "a measurement, not a check"]
 #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 fn measure_scan_of_one_megabyte() {
-    let turn = r#"{"role":"user","content":"It was the best of times, \"it was\" the worst of times."},"#;
+    let turn =
+        r#"{"role":"user","content":"It was the best of times, \"it was\" the worst of times."},"#;
     let turns = turn.repeat(1_000_000 / turn.len());
     let body = format!(r#"{{"model":"m","messages":[{turns}{{}}]}}"#);
     let best = |run: &dyn Fn()| {

@@ -286,7 +286,10 @@ impl<'a> Walk<'a> {
     }
 
     fn step_over(&mut self, any: &[u8]) -> bool {
-        let is_there = self.text.get(self.at).is_some_and(|byte| any.contains(byte));
+        let is_there = self
+            .text
+            .get(self.at)
+            .is_some_and(|byte| any.contains(byte));
         self.at += usize::from(is_there);
         is_there
     }

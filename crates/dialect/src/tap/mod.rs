@@ -157,10 +157,9 @@ impl Tap {
                 .is_some_and(|start| start.eq_ignore_ascii_case(kind))
         };
         let is_json = says("application/json") || says("application/x-ndjson");
-        let is_events = says("text/event-stream")
-            || (is_streamed && !is_json && dialect != Dialect::Ollama);
-        let streams_documents =
-            is_streamed && matches!(dialect, Dialect::Gemini | Dialect::Ollama);
+        let is_events =
+            says("text/event-stream") || (is_streamed && !is_json && dialect != Dialect::Ollama);
+        let streams_documents = is_streamed && matches!(dialect, Dialect::Gemini | Dialect::Ollama);
         Self {
             facts: Facts {
                 operation,
@@ -222,12 +221,10 @@ impl Tap {
             None => self.facts.tapped.events = self.facts.documents,
         }
         let mut tapped = self.facts.tapped;
-        let guess =
-            estimate_output(self.facts.operation, tapped.events, tapped.output_bytes);
-        tapped.usage = match self.facts.operation.is_count() {
-            true => None,
-            false => self.facts.tally.usage(guess),
-        };
+        let guess = estimate_output(self.facts.operation, tapped.events, tapped.output_bytes);
+        if !self.facts.operation.is_count() {
+            tapped.usage = self.facts.tally.usage(guess);
+        }
         tapped
     }
 }
@@ -368,9 +365,7 @@ fn has_news(operation: Operation, data: &[u8]) -> bool {
     let has = |name: &Finder<'_>| name.find(data).is_some();
     match operation.dialect() {
         Dialect::OpenAiChat => has(&names.usage) || has(&names.error),
-        Dialect::OpenAiResponses => {
-            has(&names.response) || has(&names.error) || has(&names.usage)
-        }
+        Dialect::OpenAiResponses => has(&names.response) || has(&names.error) || has(&names.usage),
         Dialect::Anthropic => has(&names.usage) || has(&names.message_stop) || has(&names.error),
         Dialect::Gemini => {
             has(&names.usage_metadata)

@@ -78,17 +78,17 @@ enum Target {
 fn target(dialect: Dialect, path: &[Name]) -> Option<Target> {
     let found = match (dialect, path) {
         (_, [Name::Error]) => Target::Error,
-        (
-            Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic,
-            [Name::Usage],
-        )
+        (Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Anthropic, [Name::Usage])
         | (Dialect::OpenAiResponses, [Name::Response, Name::Usage])
         | (Dialect::Gemini, [Name::UsageMetadata]) => Target::Usage,
         (Dialect::Anthropic, [Name::Message, Name::Usage]) => Target::StartUsage,
         (Dialect::OpenAiResponses | Dialect::Anthropic, [Name::Type]) => Target::Kind,
         (Dialect::OpenAiResponses, [Name::Response]) => Target::Response,
-        (Dialect::Gemini, [Name::Candidates, Name::Item, Name::FinishReason])
-        | (Dialect::Gemini, [Name::PromptFeedback, Name::BlockReason]) => Target::Finish,
+        (
+            Dialect::Gemini,
+            [Name::Candidates, Name::Item, Name::FinishReason]
+            | [Name::PromptFeedback, Name::BlockReason],
+        ) => Target::Finish,
         (Dialect::Ollama, [Name::PromptEvalCount]) => Target::Input,
         (Dialect::Ollama, [Name::EvalCount]) => Target::Output,
         (Dialect::Ollama, [Name::Done]) => Target::Done,

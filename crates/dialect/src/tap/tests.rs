@@ -77,11 +77,41 @@ fn reported(counts: [u64; 5]) -> Usage {
 /// Every stream above with what it holds: usage and events.
 fn streams() -> [(Operation, &'static str, &'static str, Usage, u64); 5] {
     [
-        (Operation::Chat, EVENTS, CHAT, reported([100, 64, 0, 20, 7]), 3),
-        (Operation::Responses, EVENTS, RESPONSES, reported([30, 10, 0, 5, 2]), 3),
-        (Operation::Messages, EVENTS, MESSAGES, reported([115, 100, 5, 42, 0]), 5),
-        (Operation::StreamGenerate, EVENTS, GEMINI, reported([8, 2, 0, 7, 4]), 2),
-        (Operation::OllamaChat, "application/x-ndjson", OLLAMA, reported([26, 0, 0, 11, 0]), 2),
+        (
+            Operation::Chat,
+            EVENTS,
+            CHAT,
+            reported([100, 64, 0, 20, 7]),
+            3,
+        ),
+        (
+            Operation::Responses,
+            EVENTS,
+            RESPONSES,
+            reported([30, 10, 0, 5, 2]),
+            3,
+        ),
+        (
+            Operation::Messages,
+            EVENTS,
+            MESSAGES,
+            reported([115, 100, 5, 42, 0]),
+            5,
+        ),
+        (
+            Operation::StreamGenerate,
+            EVENTS,
+            GEMINI,
+            reported([8, 2, 0, 7, 4]),
+            2,
+        ),
+        (
+            Operation::OllamaChat,
+            "application/x-ndjson",
+            OLLAMA,
+            reported([26, 0, 0, 11, 0]),
+            2,
+        ),
     ]
 }
 
@@ -114,7 +144,10 @@ fn a_stream_cut_at_any_byte_never_panics_and_ends_only_once_whole() {
             let tapped = tap(operation, content_type, &[&stream.as_bytes()[..cut]]);
             let is_gemini = operation == Operation::StreamGenerate;
             let is_ollama = operation == Operation::OllamaChat;
-            assert!(!tapped.terminal || is_gemini || is_ollama, "{operation:?} {cut}");
+            assert!(
+                !tapped.terminal || is_gemini || is_ollama,
+                "{operation:?} {cut}"
+            );
         }
     }
 }
@@ -132,27 +165,45 @@ fn a_cut_message_is_estimated_with_its_input() {
 fn errors_in_the_stream_are_seen_and_never_end_it() {
     let cases = [
         (Operation::Chat, "data: {\"error\":{\"message\":\"m\"}}\n\n"),
-        (Operation::Messages, "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n"),
-        (Operation::Responses, "event: error\ndata: {\"type\":\"error\",\"code\":\"x\",\"message\":\"m\"}\n\n"),
-        (Operation::StreamGenerate, "data: {\"error\":{\"code\":503}}\n\n"),
+        (
+            Operation::Messages,
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n",
+        ),
+        (
+            Operation::Responses,
+            "event: error\ndata: {\"type\":\"error\",\"code\":\"x\",\"message\":\"m\"}\n\n",
+        ),
+        (
+            Operation::StreamGenerate,
+            "data: {\"error\":{\"code\":503}}\n\n",
+        ),
     ];
     for (operation, stream) in cases {
         let tapped = tap(operation, EVENTS, &[stream.as_bytes()]);
         assert!(tapped.error_in_band && !tapped.terminal, "{operation:?}");
         assert_eq!(tapped.usage, None);
     }
-    let failed = "data: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"x\"}}}\n\n";
+    let failed =
+        "data: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"x\"}}}\n\n";
     let tapped = tap(Operation::Responses, EVENTS, &[failed.as_bytes()]);
     assert!(tapped.error_in_band && tapped.terminal);
     let line = "{\"error\":\"no\"}\n";
-    let tapped = tap(Operation::OllamaChat, "application/x-ndjson", &[line.as_bytes()]);
+    let tapped = tap(
+        Operation::OllamaChat,
+        "application/x-ndjson",
+        &[line.as_bytes()],
+    );
     assert!(tapped.error_in_band && !tapped.terminal);
 }
 
 #[test]
 fn a_json_error_in_place_of_a_stream_is_seen() {
     let body = br#"{"error":{"message":"m","type":"server_error"}}"#;
-    for operation in [Operation::Chat, Operation::Messages, Operation::StreamGenerate] {
+    for operation in [
+        Operation::Chat,
+        Operation::Messages,
+        Operation::StreamGenerate,
+    ] {
         assert!(tap(operation, JSON, &[body]).error_in_band, "{operation:?}");
     }
 }
@@ -160,7 +211,10 @@ fn a_json_error_in_place_of_a_stream_is_seen() {
 #[test]
 fn whole_answers_are_read_wherever_usage_stands() {
     let chat = r#"{"usage":{"prompt_tokens":3,"completion_tokens":4},"choices":[{"message":{"content":"\"usage\""}}]}"#;
-    assert_eq!(tap_whole(Operation::Chat, chat).usage, Some(reported([3, 0, 0, 4, 0])));
+    assert_eq!(
+        tap_whole(Operation::Chat, chat).usage,
+        Some(reported([3, 0, 0, 4, 0]))
+    );
     let messages = r#"{"type":"message","content":[{"type":"text","text":"x"}],
         "usage": {"input_tokens":1,"cache_read_input_tokens":2,"output_tokens":9} }"#;
     let tapped = tap_whole(Operation::Messages, messages);
@@ -173,7 +227,10 @@ fn whole_answers_are_read_wherever_usage_stands() {
     );
     let tapped = tap_whole(Operation::Embeddings, &embeddings);
     assert_eq!(tapped.usage, Some(reported([5, 0, 0, 0, 0])));
-    let cut = tap_whole(Operation::Chat, r#"{"usage":{"prompt_tokens":3},"choices":["#);
+    let cut = tap_whole(
+        Operation::Chat,
+        r#"{"usage":{"prompt_tokens":3},"choices":["#,
+    );
     assert!(!cut.terminal);
     let count = tap_whole(Operation::CountTokens, r#"{"input_tokens":5}"#);
     assert_eq!((count.usage, count.terminal), (None, true));
@@ -197,12 +254,24 @@ fn gemini_streams_as_an_array_are_read() {
 fn reasoning_beside_the_completion_is_added_when_the_total_says_so() {
     let body = r#"{"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":45,
         "completion_tokens_details":{"reasoning_tokens":30}}}"#;
-    assert_eq!(tap_whole(Operation::Chat, body).usage, Some(reported([10, 0, 0, 35, 30])));
+    assert_eq!(
+        tap_whole(Operation::Chat, body).usage,
+        Some(reported([10, 0, 0, 35, 30]))
+    );
 }
 
 #[test]
 fn usage_that_cannot_be_believed_is_estimated() {
-    for bad in ["-5", "1.5", "\"7\"", "99999999999999999999999", "9000000000000000", "[]", "1e999", "true"] {
+    for bad in [
+        "-5",
+        "1.5",
+        "\"7\"",
+        "99999999999999999999999",
+        "9000000000000000",
+        "[]",
+        "1e999",
+        "true",
+    ] {
         let body = format!(r#"{{"usage":{{"prompt_tokens":{bad},"completion_tokens":2}}}}"#);
         let usage = tap_whole(Operation::Chat, &body).usage.unwrap();
         assert_eq!(usage.counted, Counted::Estimated, "{bad}");
@@ -291,7 +360,10 @@ fn cut<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut places: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
     places.extend([0, bytes.len()]);
     places.sort_unstable();
-    places.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
+    places
+        .windows(2)
+        .map(|pair| &bytes[pair[0]..pair[1]])
+        .collect()
 }
 
 proptest! {

@@ -1,0 +1,272 @@
+//! Errors in the words of each dialect: as a whole answer, and inside a stream.
+//!
+//! Invariant: an error inside a stream never carries the mark of a whole answer. A body depends on
+//! the problem and the request id alone, so every refused key gets the same one.
+
+use bytes::Bytes;
+use mirk_model::{Dialect, Kind, Operation, Problem};
+use serde::Serialize;
+
+#[cfg(test)]
+mod tests;
+
+/// An answer that is an error: status, headers, body.
+pub type Rendered = (u16, Vec<(&'static str, String)>, Bytes);
+
+/// Renders `problem` as the dialect's providers would.
+pub fn render(dialect: Dialect, problem: &Problem, request_id: &str) -> Rendered {
+    let mut headers = vec![("content-type", "application/json".to_owned())];
+    if let Some(seconds) = retry_seconds(problem) {
+        headers.push(("retry-after", seconds.to_string()));
+    }
+    if problem.kind == Kind::Unauthorized {
+        headers.push(("www-authenticate", "Bearer".to_owned()));
+    }
+    let body = match dialect {
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => json(&OpenAi::of(problem, request_id)),
+        Dialect::Anthropic => json(&Anthropic::of(problem, request_id)),
+        Dialect::Gemini => json(&Gemini::of(problem, request_id)),
+        Dialect::Ollama => json(&Ollama::of(problem, request_id)),
+    };
+    (problem.kind.status(), headers, Bytes::from(body))
+}
+
+/// `problem` as an event for the middle of a stream that answers `operation`. The stream ends
+/// behind it, without the mark of a whole one.
+///
+/// A Gemini stream without `alt=sse` is one JSON array and has no room for it: break that one off.
+pub fn error_event(operation: Operation, problem: &Problem, request_id: &str) -> Bytes {
+    let event = match operation.dialect() {
+        Dialect::OpenAiChat => format!("data: {}\n\n", json(&OpenAi::of(problem, request_id))),
+        Dialect::OpenAiResponses => {
+            let body = json(&ResponsesEvent::of(problem, request_id));
+            format!("event: error\ndata: {body}\n\n")
+        }
+        Dialect::Anthropic => {
+            let body = json(&Anthropic::of(problem, request_id));
+            format!("event: error\ndata: {body}\n\n")
+        }
+        Dialect::Gemini => format!("data: {}\n\n", json(&Gemini::of(problem, request_id))),
+        Dialect::Ollama => format!("{}\n", json(&Ollama::of(problem, request_id))),
+    };
+    Bytes::from(event)
+}
+
+/// Bytes that keep a silent stream of the dialect alive and that its clients step over; none for
+/// Ollama, whose lines have no such thing.
+pub const fn keep_alive(dialect: Dialect) -> &'static [u8] {
+    match dialect {
+        Dialect::Anthropic => b"event: ping\ndata: {\"type\": \"ping\"}\n\n",
+        Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini => b": ping\n\n",
+        Dialect::Ollama => b"",
+    }
+}
+
+/// Whole seconds until a new try can help, at least one.
+fn retry_seconds(problem: &Problem) -> Option<u64> {
+    let wait = problem.retry_after?;
+    let part = u64::from(wait.subsec_nanos() > 0);
+    Some(wait.as_secs().saturating_add(part).max(1))
+}
+
+/// JSON text. These bodies are strings, numbers and objects of them, which always serialise.
+fn json(body: &impl Serialize) -> String {
+    serde_json::to_string(body).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct OpenAi<'a> {
+    error: OpenAiError<'a>,
+}
+
+#[derive(Serialize)]
+struct OpenAiError<'a> {
+    message: &'a str,
+    r#type: &'static str,
+    param: Option<&'a str>,
+    code: &'static str,
+    request_id: &'a str,
+}
+
+impl<'a> OpenAi<'a> {
+    fn of(problem: &'a Problem, request_id: &'a str) -> Self {
+        Self {
+            error: OpenAiError {
+                message: &problem.public,
+                r#type: openai_type(problem.kind),
+                param: problem.param.as_deref(),
+                code: problem.kind.code(),
+                request_id,
+            },
+        }
+    }
+}
+
+/// The error as an event of the Responses stream: flat as the reference has it, and as an `error`
+/// object too, by which the SDKs know that it is one.
+#[derive(Serialize)]
+struct ResponsesEvent<'a> {
+    r#type: &'static str,
+    code: &'static str,
+    message: &'a str,
+    param: Option<&'a str>,
+    error: OpenAiError<'a>,
+}
+
+impl<'a> ResponsesEvent<'a> {
+    fn of(problem: &'a Problem, request_id: &'a str) -> Self {
+        Self {
+            r#type: "error",
+            code: problem.kind.code(),
+            message: &problem.public,
+            param: problem.param.as_deref(),
+            error: OpenAi::of(problem, request_id).error,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Anthropic<'a> {
+    r#type: &'static str,
+    error: AnthropicError<'a>,
+    request_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct AnthropicError<'a> {
+    r#type: &'static str,
+    message: &'a str,
+}
+
+impl<'a> Anthropic<'a> {
+    fn of(problem: &'a Problem, request_id: &'a str) -> Self {
+        Self {
+            r#type: "error",
+            error: AnthropicError {
+                r#type: anthropic_type(problem.kind),
+                message: &problem.public,
+            },
+            request_id,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Gemini<'a> {
+    error: GeminiError<'a>,
+}
+
+#[derive(Serialize)]
+struct GeminiError<'a> {
+    code: u16,
+    message: &'a str,
+    status: &'static str,
+    details: Vec<GeminiDetail<'a>>,
+}
+
+/// Source: `google/rpc/error_details.proto`.
+#[derive(Serialize)]
+#[serde(tag = "@type")]
+enum GeminiDetail<'a> {
+    #[serde(rename = "type.googleapis.com/google.rpc.ErrorInfo")]
+    Error {
+        reason: String,
+        domain: &'static str,
+    },
+    #[serde(rename = "type.googleapis.com/google.rpc.RequestInfo")]
+    Request {
+        #[serde(rename = "requestId")]
+        request_id: &'a str,
+    },
+    #[serde(rename = "type.googleapis.com/google.rpc.RetryInfo")]
+    Retry {
+        #[serde(rename = "retryDelay")]
+        retry_delay: String,
+    },
+}
+
+impl<'a> Gemini<'a> {
+    fn of(problem: &'a Problem, request_id: &'a str) -> Self {
+        let reason = problem.kind.code().to_ascii_uppercase();
+        let domain = "mirk";
+        let mut details = vec![
+            GeminiDetail::Error { reason, domain },
+            GeminiDetail::Request { request_id },
+        ];
+        if let Some(seconds) = retry_seconds(problem) {
+            let retry_delay = format!("{seconds}s");
+            details.push(GeminiDetail::Retry { retry_delay });
+        }
+        Self {
+            error: GeminiError {
+                code: problem.kind.status(),
+                message: &problem.public,
+                status: gemini_status(problem.kind),
+                details,
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Ollama<'a> {
+    error: &'a str,
+    code: &'static str,
+    request_id: &'a str,
+}
+
+impl<'a> Ollama<'a> {
+    fn of(problem: &'a Problem, request_id: &'a str) -> Self {
+        Self {
+            error: &problem.public,
+            code: problem.kind.code(),
+            request_id,
+        }
+    }
+}
+
+/// Source: OpenAI's error reference and the types its SDKs know.
+fn openai_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::InsufficientQuota => "insufficient_quota",
+        Kind::Unauthorized => "authentication_error",
+        _ => match kind.status() {
+            403 => "permission_error",
+            408 | 504 => "timeout_error",
+            429 => "rate_limit_error",
+            500.. => "api_error",
+            _ => "invalid_request_error",
+        },
+    }
+}
+
+/// Source: <https://docs.anthropic.com/en/api/errors>.
+fn anthropic_type(kind: Kind) -> &'static str {
+    match kind.status() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        408 | 504 => "timeout_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        503 => "overloaded_error",
+        500.. => "api_error",
+        _ => "invalid_request_error",
+    }
+}
+
+/// Source: `google/rpc/code.proto`.
+fn gemini_status(kind: Kind) -> &'static str {
+    match kind.status() {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        405 | 426 | 505 => "UNIMPLEMENTED",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        409 => "ABORTED",
+        429 => "RESOURCE_EXHAUSTED",
+        502 | 503 => "UNAVAILABLE",
+        500.. => "INTERNAL",
+        _ => "INVALID_ARGUMENT",
+    }
+}
