@@ -107,6 +107,8 @@ impl<'a> OpenAi<'a> {
 #[derive(Serialize)]
 struct ResponsesEvent<'a> {
     r#type: &'static str,
+    /// Clients want the field and none orders by it; the provider's own count is not followed.
+    sequence_number: u64,
     code: &'static str,
     message: &'a str,
     param: Option<&'a str>,
@@ -117,6 +119,7 @@ impl<'a> ResponsesEvent<'a> {
     fn of(problem: &'a Problem, request_id: &'a str) -> Self {
         Self {
             r#type: "error",
+            sequence_number: 0,
             code: problem.kind.code(),
             message: &problem.public,
             param: problem.param.as_deref(),

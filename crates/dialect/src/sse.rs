@@ -3,6 +3,8 @@
 //! Invariant: the same bytes give the same lines however they are cut; a line that lies inside one
 //! chunk is not copied. Source: WHATWG HTML, "Server-sent events", 9.2.6.
 
+use std::fmt;
+
 use memchr::memchr2;
 
 /// The longest line that is accepted, in bytes.
@@ -16,7 +18,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub struct LineTooLong(pub usize);
 
 /// A part of a line, as it lies in a chunk, without its line end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Piece<'a> {
     /// The bytes.
     pub bytes: &'a [u8],
@@ -109,11 +111,29 @@ impl Splitter {
     }
 }
 
+impl fmt::Debug for Piece<'_> {
+    /// Its length only: what passes here is never written down.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Piece")
+            .field("length", &self.bytes.len())
+            .field("ends_line", &self.ends_line)
+            .finish()
+    }
+}
+
 /// Whole lines out of chunks. Copies only the lines that a chunk boundary cuts.
-#[derive(Debug)]
 pub struct Lines {
     splitter: Splitter,
     carried: Vec<u8>,
+}
+
+impl fmt::Debug for Lines {
+    /// Lengths only: what passes here is never written down.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Lines")
+            .field("carried", &self.carried.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Lines {
@@ -158,7 +178,7 @@ impl Lines {
 }
 
 /// What a line says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Field<'a> {
     /// An empty line: the event is complete.
     Blank,
@@ -168,6 +188,18 @@ pub enum Field<'a> {
     Event(&'a [u8]),
     /// A comment, `id`, `retry` or an unknown field.
     Other,
+}
+
+impl fmt::Debug for Field<'_> {
+    /// Lengths only: what passes here is never written down.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blank => write!(out, "Blank"),
+            Self::Data(value) => write!(out, "Data({} bytes)", value.len()),
+            Self::Event(value) => write!(out, "Event({} bytes)", value.len()),
+            Self::Other => write!(out, "Other"),
+        }
+    }
 }
 
 impl<'a> Field<'a> {

@@ -9,7 +9,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use std::sync::LazyLock;
+use std::{fmt, sync::LazyLock};
 
 use memchr::memmem::Finder;
 use mirk_model::{Dialect, Operation, Usage};
@@ -59,7 +59,6 @@ pub fn estimate_output(operation: Operation, events: u64, bytes: u64) -> u64 {
 }
 
 /// What the answer showed so far.
-#[derive(Debug)]
 struct Facts {
     operation: Operation,
     /// Whether a whole JSON document is a whole answer.
@@ -118,7 +117,6 @@ impl Facts {
 }
 
 /// The state of a server-sent stream between two chunks.
-#[derive(Debug)]
 struct Events {
     splitter: Splitter,
     carried: Vec<u8>,
@@ -138,12 +136,20 @@ enum Long {
 }
 
 /// Looks at an answer while it passes. Feed it every chunk, then finish it.
-#[derive(Debug)]
 pub struct Tap {
     facts: Facts,
     probe: Probe,
     /// `None` for JSON and for JSON lines, which need no framing of their own.
     events: Option<Events>,
+}
+
+impl fmt::Debug for Tap {
+    /// Counts only: what a tap holds is a part of an answer.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Tap")
+            .field("tapped", &self.facts.tapped)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Tap {
@@ -223,7 +229,7 @@ impl Tap {
         let mut tapped = self.facts.tapped;
         let guess = estimate_output(self.facts.operation, tapped.events, tapped.output_bytes);
         if !self.facts.operation.is_count() {
-            tapped.usage = self.facts.tally.usage(guess);
+            tapped.usage = self.facts.tally.usage(guess, tapped.terminal);
         }
         tapped
     }
@@ -362,11 +368,16 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
 /// Whether the probe would find anything in `data`.
 fn has_news(operation: Operation, data: &[u8]) -> bool {
     let names = &*NAMES;
-    let has = |name: &Finder<'_>| name.find(data).is_some();
+    let has = |name: &Finder<'_>| name.find_iter(data).any(|at| has_value(data, at, name));
+    let has_text = |name: &Finder<'_>| name.find(data).is_some();
     match operation.dialect() {
         Dialect::OpenAiChat => has(&names.usage) || has(&names.error),
-        Dialect::OpenAiResponses => has(&names.response) || has(&names.error) || has(&names.usage),
-        Dialect::Anthropic => has(&names.usage) || has(&names.message_stop) || has(&names.error),
+        Dialect::OpenAiResponses => {
+            has(&names.response) || has_text(&names.error) || has(&names.usage)
+        }
+        Dialect::Anthropic => {
+            has(&names.usage) || has_text(&names.message_stop) || has_text(&names.error)
+        }
         Dialect::Gemini => {
             has(&names.usage_metadata)
                 || has(&names.finish_reason)
@@ -375,4 +386,13 @@ fn has_news(operation: Operation, data: &[u8]) -> bool {
         }
         Dialect::Ollama => true,
     }
+}
+
+/// Whether `name`, found at `at`, is a key whose value is not null: OpenAI sends `"usage":null`
+/// with every delta.
+fn has_value(data: &[u8], at: usize, name: &Finder<'_>) -> bool {
+    data.get(at + name.needle().len()..)
+        .map(<[u8]>::trim_ascii_start)
+        .and_then(|rest| rest.strip_prefix(b":"))
+        .is_some_and(|rest| !rest.trim_ascii_start().starts_with(b"n"))
 }

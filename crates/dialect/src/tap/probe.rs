@@ -125,7 +125,6 @@ struct Kept {
 }
 
 /// The walk between two chunks.
-#[derive(Debug)]
 pub(super) struct Probe {
     dialect: Dialect,
     depth: usize,

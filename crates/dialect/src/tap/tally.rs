@@ -166,8 +166,9 @@ impl Tally {
             .map(whole)
     }
 
-    /// The usage, if any was read. `guess` stands in for an output count that is missing.
-    pub(super) fn usage(&self, guess: u64) -> Option<Usage> {
+    /// The usage, if any was read. `guess` stands in for an output count that is missing, which it
+    /// may be only when nothing was put out, or in the last word of Gemini (`is_whole`).
+    pub(super) fn usage(&self, guess: u64, is_whole: bool) -> Option<Usage> {
         let counts = &self.counts;
         if !self.was_read {
             return None;
@@ -180,7 +181,10 @@ impl Tally {
             reasoning: counts.reasoning,
             counted: Counted::Reported,
         };
-        let mut is_doubtful = self.is_doubtful || self.is_start || counts.input.is_none();
+        let may_lack_output = guess == 0 || (is_whole && self.dialect == Dialect::Gemini);
+        let lacks_output = counts.output.is_none() && !may_lack_output;
+        let mut is_doubtful =
+            self.is_doubtful || self.is_start || counts.input.is_none() || lacks_output;
         match self.dialect {
             Dialect::Anthropic => usage.input += usage.cached + usage.cache_write,
             Dialect::Gemini => {

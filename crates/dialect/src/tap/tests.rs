@@ -162,6 +162,43 @@ fn a_cut_message_is_estimated_with_its_input() {
 }
 
 #[test]
+fn a_count_that_is_missing_is_estimated_where_something_was_put_out() {
+    let cut = GEMINI
+        .find("data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"b")
+        .unwrap();
+    let tapped = tap(
+        Operation::StreamGenerate,
+        EVENTS,
+        &[&GEMINI.as_bytes()[..cut]],
+    );
+    let usage = tapped.usage.unwrap();
+    assert_eq!(
+        (usage.input, usage.output, usage.counted),
+        (8, 1, Counted::Estimated)
+    );
+    let usage = tap_whole(Operation::Chat, r#"{"usage":{"prompt_tokens":5}}"#).usage;
+    assert_eq!(usage.unwrap().counted, Counted::Estimated);
+    let blocked =
+        r#"{"promptFeedback":{"blockReason":"X"},"usageMetadata":{"promptTokenCount":5}}"#;
+    let usage = tap_whole(Operation::Generate, blocked).usage;
+    assert_eq!(usage, Some(reported([5, 0, 0, 0, 0])));
+}
+
+#[test]
+fn what_passes_is_not_in_its_debug_form() {
+    let mut tap = Tap::new(Operation::Chat, true, EVENTS);
+    tap.feed(b"data: {\"canary\":\"canary").unwrap();
+    let mut lines = crate::sse::Lines::default();
+    lines.feed(b"data: canary", |_| ()).unwrap();
+    let shown = format!("{tap:?} {lines:?} {:?}", Field::of(b"data: canary"));
+    let bytes = format!("{:?}", b"canary").replace(['[', ']'], "");
+    assert!(
+        !shown.contains("canary") && !shown.contains(&bytes),
+        "{shown}"
+    );
+}
+
+#[test]
 fn errors_in_the_stream_are_seen_and_never_end_it() {
     let cases = [
         (Operation::Chat, "data: {\"error\":{\"message\":\"m\"}}\n\n"),
@@ -407,4 +444,28 @@ proptest! {
             prop_assert_eq!(tap(operation, content_type, &cut(soup.as_bytes(), &cuts)), whole);
         }
     }
+}
+
+/// Prints what a tap costs an event. Run with `--release -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement, not a check"]
+#[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+fn measure_the_tap_per_event() {
+    for (operation, content_type, stream, _, events) in streams() {
+        let start = std::time::Instant::now();
+        let mut tap = Tap::new(operation, true, content_type);
+        for _ in 0..10_000 {
+            tap.feed(std::hint::black_box(stream.as_bytes())).unwrap();
+        }
+        assert!(tap.finish().terminal);
+        let passed = u32::try_from(events * 10_000).unwrap();
+        println!("{operation:?}: {:?} an event", start.elapsed() / passed);
+    }
+    let delta = "data: {\"id\":\"chatcmpl-0123456789\",\"object\":\"chat.completion.chunk\",\"created\":1767323045,\"model\":\"gpt-5\",\"system_fingerprint\":\"fp_0\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" word\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n";
+    let start = std::time::Instant::now();
+    let mut tap = Tap::new(Operation::Chat, true, EVENTS);
+    for _ in 0..100_000 {
+        tap.feed(std::hint::black_box(delta.as_bytes())).unwrap();
+    }
+    println!("plain delta: {:?}", start.elapsed() / 100_000);
 }
