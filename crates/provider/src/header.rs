@@ -32,6 +32,7 @@ pub const fn response(dialect: Dialect) -> &'static [&'static str] {
             "retry-after-ms",
             "x-should-retry",
             "x-request-id",
+            "x-generation-id",
             "x-ratelimit-*",
             "openai-model",
             "openai-processing-ms",

@@ -326,3 +326,6 @@ fn vet_path(path: &str) -> Result<(), AddressError> {
         Err(AddressError::Path)
     }
 }
+
+#[cfg(test)]
+mod tests;

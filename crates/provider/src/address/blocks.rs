@@ -1,8 +1,9 @@
 //! Which blocks of addresses are what: the IANA special-purpose registries and metadata services.
 //!
 //! Sources: <https://www.iana.org/assignments/iana-ipv4-special-registry> and
-//! <https://www.iana.org/assignments/iana-ipv6-special-registry>, as of 2025-10; metadata
-//! addresses from the documentation of the clouds that have them.
+//! <https://www.iana.org/assignments/iana-ipv6-special-registry>, as last updated 2024-10-22, with
+//! `100:0:0:1::/64` of RFC 9780 beside them; metadata addresses from the documentation of the
+//! clouds that have them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -27,7 +28,7 @@ type V4 = ([u8; 4], u32, Class);
 type V6 = ([u16; 8], u32, Class);
 
 /// IPv4: the longest prefix that matches decides; what matches none is global.
-pub(super) const V4_BLOCKS: [V4; 27] = [
+pub(super) const V4_BLOCKS: [V4; 26] = [
     ([0, 0, 0, 0], 8, Special),
     ([10, 0, 0, 0], 8, Private),
     ([100, 64, 0, 0], 10, Private),
@@ -57,8 +58,6 @@ pub(super) const V4_BLOCKS: [V4; 27] = [
     ([192, 0, 0, 192], 32, Metadata),
     // Azure's platform address, which looks global.
     ([168, 63, 129, 16], 32, Metadata),
-    // Azure's other platform address.
-    ([169, 254, 169, 254], 32, Metadata),
 ];
 
 /// IPv6: the longest prefix that matches decides; what matches none is not global unicast.

@@ -15,6 +15,8 @@ mod target;
 
 use mirk_model::Operation;
 
+use crate::address::BaseUrl;
+
 pub use fit::{Misfit, credential_fits};
 pub use target::{Call, TargetError, is_safe_segment};
 
@@ -72,6 +74,12 @@ impl Facts {
     /// Whether it does `operation` natively.
     pub fn serves(&self, operation: Operation) -> bool {
         self.path(operation).is_some()
+    }
+
+    /// Whether `secret` should not go to `base` without a confirmation, for whatever reason:
+    /// [`credential_fits`] says which.
+    pub fn is_foreign_credential(&self, base: &BaseUrl, secret: &[u8]) -> bool {
+        credential_fits(self, &base.origin(), secret).is_err()
     }
 
     fn path(&self, operation: Operation) -> Option<&'static str> {

@@ -12,7 +12,7 @@ pub(super) static FACTS: Facts = Facts {
     auth: Auth::Bearer,
     may_lack_credential: true,
     is_local: true,
-    variable: None,
+    variable: Some("OLLAMA_API_KEY"),
     prefixes: &[],
     domains: &[],
     paths: &[

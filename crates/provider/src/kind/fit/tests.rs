@@ -102,6 +102,12 @@ static MISFITS: &[(&str, &str, &str, Misfit)] = &[
 fn ssrf32_a_credential_is_refused_at_another_providers_host() {
     for (kind, base, secret, misfit) in MISFITS.iter().copied() {
         assert_eq!(fits(kind, base, secret), Err(misfit), "{kind} {base}");
+        let base = BaseUrl::parse(base).unwrap();
+        assert!(
+            by_name(kind)
+                .unwrap()
+                .is_foreign_credential(&base, secret.as_bytes())
+        );
     }
 }
 
