@@ -29,3 +29,5 @@ pub use token::{Realm, TOKEN_BYTES, Token, is_shaped, mint, mint_in, parse};
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod vectors;

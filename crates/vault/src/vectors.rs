@@ -4,17 +4,17 @@
 //! `MIRK_WRITE_VECTORS=path` writes the first file anew; `MIRK_PY_VECTORS=path` reads the second
 //! from elsewhere. `tests/vectors/check.py` is the other half. All secrets here are invented.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use data_encoding::HEXLOWER;
 use mirk_model::{
     DekId, Entropy, InstallId, KeyKind, KeyringRow, Kid, Mac, MacPurpose, TenantId, Timestamp,
 };
-use mirk_vault::{
+use serde_json::{Value, json};
+
+use crate::testing::Fixed;
+use crate::{
     Cost, PasswordHash, Place, Realm, SealKind, Vault, mint_in, parse, root_from_bytes,
     root_from_passphrase,
 };
-use serde_json::{Value, json};
 
 const OURS: &str = include_str!("../../../tests/vectors/vault-v1.json");
 const THEIRS: &str = include_str!("../../../tests/vectors/from-python.json");
@@ -37,21 +37,6 @@ const KINDS: [SealKind; 7] = [
     SealKind::WebhookSecret,
     SealKind::CaKey,
 ];
-
-/// Numbers that are the same in every run (`SplitMix64`).
-#[derive(Debug, Default)]
-struct Fixed(AtomicU64);
-
-impl Entropy for Fixed {
-    fn fill(&self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(8) {
-            let mut word = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
-            word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            chunk.copy_from_slice(&(word ^ (word >> 31)).to_be_bytes()[..chunk.len()]);
-        }
-    }
-}
 
 fn hex(bytes: &[u8]) -> String {
     HEXLOWER.encode(bytes)
@@ -194,7 +179,7 @@ fn make() -> Value {
         .hash_password(PASSWORD, Cost::SMALL, &entropy)
         .unwrap();
     json!({
-        "about": "Made by crates/vault/tests/vectors.rs. Every secret is invented.",
+        "about": "Made by crates/vault/src/vectors.rs. Every secret is invented.",
         "root": hex(&root),
         "install": hex(INSTALL.as_bytes()),
         "keyring": keyring(&rows),
