@@ -1,2 +1,3 @@
 //! Room.
+pub mod serve;
 pub mod sim;
