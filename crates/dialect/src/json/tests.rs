@@ -202,6 +202,39 @@ fn only_an_object_in_utf8_is_a_body() {
 }
 
 #[test]
+fn control_characters_in_strings_are_refused_at_every_place() {
+    for place in 0..24 {
+        for byte in [0x00, 0x09, 0x0a, 0x1f, 0x20, 0x7f] {
+            let mut text = [b'x'; 24];
+            text[place] = byte;
+            let body = [b"{\"a\":\"", text.as_slice(), b"\"}"].concat();
+            let is_valid = Head::scan(&body, Limits::default()).is_ok();
+            assert_eq!(is_valid, byte >= 0x20, "{byte} at {place}");
+        }
+    }
+}
+
+#[test]
+fn brackets_close_their_own_kind() {
+    for value in [
+        "[1}",
+        "[1]]",
+        "[{\"b\":1]}",
+        "[[1}]",
+        "{\"b\":1]",
+        "[}",
+        "{]",
+        "[1",
+        "{\"b\"",
+        "{1:2}",
+    ] {
+        let body = format!(r#"{{"a":{value}}}"#);
+        assert!(matches!(scan(&body), Err(HeadError::NotJson(_))), "{value}");
+    }
+    assert!(matches!(scan(r#"{"a":1]"#), Err(HeadError::NotJson(_))));
+}
+
+#[test]
 fn splice_changes_only_the_token() {
     let body =
         Bytes::from_static(b"{ \"x\":1.0,\n\"model\" : \"a\\u0062\" ,\"n\":9007199254740993}");

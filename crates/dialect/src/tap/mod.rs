@@ -212,6 +212,16 @@ impl Tap {
         }
     }
 
+    /// Events, lines or documents that passed whole so far.
+    pub const fn events(&self) -> u64 {
+        self.facts.tapped.events
+    }
+
+    /// Bytes of data that passed so far, framing not counted.
+    pub const fn output_bytes(&self) -> u64 {
+        self.facts.tapped.output_bytes
+    }
+
     /// Whether an error stood in the answer so far.
     pub const fn error_in_band(&self) -> bool {
         self.facts.tapped.error_in_band

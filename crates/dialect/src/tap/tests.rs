@@ -274,6 +274,27 @@ fn whole_answers_are_read_wherever_usage_stands() {
 }
 
 #[test]
+fn escapes_do_not_end_a_string() {
+    let usage = r#""usage":{"prompt_tokens":1,"completion_tokens":2}"#;
+    for content in [
+        r#"a\"b"#,
+        r"\\",
+        r#"\\\""#,
+        r#"{\""#,
+        r#"\",\"usage\":{\"prompt_tokens\":9}}"#,
+    ] {
+        let body = format!(r#"{{"choices":[{{"x":"{content}"}}],{usage}}}"#);
+        assert!(
+            serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok(),
+            "{body}"
+        );
+        let tapped = tap_whole(Operation::Chat, &body);
+        assert_eq!(tapped.usage, Some(reported([1, 0, 0, 2, 0])), "{body}");
+        assert!(tapped.terminal);
+    }
+}
+
+#[test]
 fn gemini_streams_as_an_array_are_read() {
     let body = r#"[{"candidates":[{"content":{}}],"usageMetadata":{"promptTokenCount":1}}
 ,
