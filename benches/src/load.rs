@@ -32,6 +32,14 @@ pub(crate) struct Load {
     pub(crate) pause: Duration,
 }
 
+impl Load {
+    /// When a connection begins: spread over one pause, so that they do not all ask in the same instant.
+    fn offset(&self, index: usize) -> Duration {
+        let (turn, turns) = (u32::try_from(index), u32::try_from(self.connections));
+        self.pause * turn.unwrap_or(0) / turns.unwrap_or(1).max(1)
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -81,17 +89,13 @@ pub(crate) async fn run(target: &Target, request: &Ready, load: Load) -> Result<
     let ready = Arc::new(Barrier::new(load.connections + 1));
     let (go, gone) = watch::channel(0);
     let mut workers = JoinSet::new();
-    for _ in 0..load.connections {
+    for index in 0..load.connections {
         let start = Start {
             ready: Arc::clone(&ready),
             go: gone.clone(),
         };
-        workers.spawn(worker(
-            target.address,
-            Arc::clone(request),
-            start,
-            load.pause,
-        ));
+        let waits = (load.offset(index), load.pause);
+        workers.spawn(worker(target.address, Arc::clone(request), start, waits));
     }
     let patience = load.window + GRACE;
     timeout(GRACE, ready.wait())
@@ -157,7 +161,12 @@ struct Tally {
     latencies_ns: Vec<u64>,
 }
 
-async fn worker(address: SocketAddr, request: Ready, start: Start, pause: Duration) -> Tally {
+async fn worker(
+    address: SocketAddr,
+    request: Ready,
+    start: Start,
+    (offset, pause): (Duration, Duration),
+) -> Tally {
     let mut tally = Tally::default();
     let warm = warm_connection(address, &request).await;
     let deadline_ns = start.deadline().await;
@@ -165,6 +174,9 @@ async fn worker(address: SocketAddr, request: Ready, start: Start, pause: Durati
         tally.broken = 1;
         return tally;
     };
+    if !offset.is_zero() {
+        sleep(offset).await;
+    }
     loop {
         if !pause.is_zero() {
             sleep(pause).await;

@@ -75,7 +75,7 @@ async fn bench(options: &Options) -> Result<usize, Failure> {
     // Declared first, dropped last: the folder goes after the programs that write to it.
     let scratch = Scratch::create()?;
     let cores = Cores::split().await;
-    let (_mock, address) = setup::start_mock(cores).await?;
+    let (mock, address) = setup::start_mock(cores).await?;
     let prepared = match &binary {
         Some(binary) => Some(setup::mirk(&scratch, binary, address, cores).await?),
         None => None,
@@ -94,6 +94,7 @@ async fn bench(options: &Options) -> Result<usize, Failure> {
         );
     }
     bench.run(&mut figures).await?;
+    mock.stop().await?;
     let machine = Machine {
         binary_bytes: binary.as_deref().and_then(size),
     };

@@ -87,11 +87,7 @@ impl Recipe {
             drop(tokio::spawn(drain(stdout)));
         }
         let asked = timeout(START_LIMIT, self.first_answer(&mut process, request)).await;
-        let name = self.way.name();
-        let answered_ns = asked
-            .ok()
-            .flatten()
-            .ok_or_else(|| Failure::Setup(format!("{name} did not answer 200")))?;
+        let answered_ns = asked.ok().flatten().ok_or_else(|| self.silence())?;
         let (way, address, bearer) = (self.way, self.address, self.bearer.clone());
         let target = Target {
             way,
@@ -100,6 +96,23 @@ impl Recipe {
             process: Some(process),
         };
         Ok((target, answered_ns - spawned_ns))
+    }
+
+    /// Why a start failed, with the last thing the program said.
+    fn silence(&self) -> Failure {
+        let log = self
+            .launch
+            .log
+            .as_deref()
+            .and_then(|path| std::fs::read_to_string(path).ok());
+        let last = log
+            .as_deref()
+            .and_then(|log| log.lines().last())
+            .unwrap_or("nothing");
+        let name = self.way.name();
+        Failure::Setup(format!(
+            "{name} did not answer the first request with 200; it said: {last}"
+        ))
     }
 
     /// When the first 200 came; none when the process ended before.
