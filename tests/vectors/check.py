@@ -148,7 +148,6 @@ def check(path):
     for key in file["keys"]:
         kid, secret, crc = TOKEN.fullmatch(key["token"]).groups()
         checked = key["token"][:63].encode()
-        assert kid == key["kid"], "kid"
         assert crc == base62(zlib.crc32(checked), 6), "crc"
         assert vault.key_mac(kid, secret) == unhex(key["mac"]), "mac of a key"
     macs, data = file["macs"], unhex(file["macs"]["input"])
@@ -243,7 +242,7 @@ def seal(vault, at, length, tenant):
     vector = {
         "tenant": tenant and tenant.hex(),
         "table": ["credentials", "accounts", "r\u00e4ksm\u00f6rg\u00e5s"][at % 3],
-        "row": os.urandom(at).hex(),
+        "row": (b"python-row " * 4)[: 2 * at].hex(),
         "column": ["sealed", ""][at % 2],
         "generation": [0, 1, 2**40, 2**63 - 1][at % 4],
         "kind": at % 7 + 1,
@@ -259,7 +258,7 @@ def mint(vault, head):
     kid, secret = ("".join(secrets.choice(DIGITS) for _ in range(count)) for count in (12, 43))
     checked = f"{head}_{kid}_{secret}"
     token = f"{checked}_{base62(zlib.crc32(checked.encode()), 6)}"
-    return {"token": token, "kid": kid, "mac": vault.key_mac(kid, secret).hex()}
+    return {"token": token, "mac": vault.key_mac(kid, secret).hex()}
 
 
 def main(arguments):

@@ -52,8 +52,9 @@ impl Realm {
     }
 }
 
-/// A well-formed token, not yet proved. Shows its kid only.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// A well-formed token, not yet proved. Shows its kid only, and is not compared: proving is
+/// [`Vault::verify_key`](crate::Vault::verify_key)'s work, in constant time.
+#[derive(Clone, Copy)]
 pub struct Token<'a> {
     /// Live or test.
     pub realm: Realm,
