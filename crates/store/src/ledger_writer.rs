@@ -16,6 +16,17 @@ const MOST: usize = 2 * FULL;
 /// Rows after which the writer is told at once instead of after 50 ms.
 const MANY: usize = 4_096;
 
+/// When the writer should come for the rows that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// It knows of them.
+    No,
+    /// When some more had time to gather.
+    Soon,
+    /// At once.
+    Now,
+}
+
 /// The queue. Rows stay in it until they are durable.
 #[derive(Debug, Default)]
 pub(crate) struct LedgerQueue {
@@ -25,15 +36,19 @@ pub(crate) struct LedgerQueue {
 }
 
 impl LedgerQueue {
-    /// Adds a row and says whether the writer needs to be told; `None` when there is no place.
-    pub(crate) fn push(&self, exchange: Exchange) -> Option<bool> {
+    /// Adds a row and says what the writer needs to be told; `None` when there is no place.
+    pub(crate) fn push(&self, exchange: Exchange) -> Option<Wake> {
         if self.pending.fetch_add(1, Ordering::Relaxed) >= MOST {
             self.pending.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.push(exchange);
-        Some(waiting.len() == 1 || waiting.len() == MANY)
+        Some(match waiting.len() {
+            1 => Wake::Soon,
+            MANY => Wake::Now,
+            _ => Wake::No,
+        })
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -44,11 +59,13 @@ impl LedgerQueue {
         self.pending.load(Ordering::Relaxed)
     }
 
-    /// Moves rows, oldest first, to the end of `into`, up to `most` of them in all.
-    pub(crate) fn take(&self, into: &mut Vec<Exchange>, most: usize) {
+    /// Moves rows, oldest first, to the end of `into`, up to `most` of them in all, and says
+    /// whether some are left.
+    pub(crate) fn take(&self, into: &mut Vec<Exchange>, most: usize) -> bool {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let room = most.saturating_sub(into.len()).min(waiting.len());
         into.extend(waiting.drain(..room));
+        !waiting.is_empty()
     }
 
     /// `rows` of the rows that were taken are durable.
@@ -61,7 +78,7 @@ impl LedgerQueue {
 #[derive(Clone)]
 pub struct Ledger {
     pub(crate) queue: Arc<LedgerQueue>,
-    pub(crate) wake: Arc<dyn Fn() + Send + Sync>,
+    pub(crate) wake: Arc<dyn Fn(Wake) + Send + Sync>,
     pub(crate) is_gone: Arc<std::sync::atomic::AtomicBool>,
 }
 
@@ -78,11 +95,11 @@ impl Ledger {
     /// row had to be dropped, which happens only to callers that ignore [`Ledger::is_full`].
     pub fn push(&self, exchange: Exchange) -> bool {
         match self.queue.push(exchange) {
-            Some(true) => {
-                (self.wake)();
+            Some(Wake::No) => true,
+            Some(wake) => {
+                (self.wake)(wake);
                 true
             }
-            Some(false) => true,
             None => false,
         }
     }

@@ -240,8 +240,8 @@ impl Witness for Watch {
         self.directories.reload(touched, reader)
     }
 
-    fn take_ledger(&self, into: &mut Vec<Exchange>, most: usize) {
-        self.queue.take(into, most);
+    fn take_ledger(&self, into: &mut Vec<Exchange>, most: usize) -> bool {
+        self.queue.take(into, most)
     }
 
     fn settled_ledger(&self, rows: usize) {

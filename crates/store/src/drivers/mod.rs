@@ -26,8 +26,9 @@ pub(crate) trait Witness: Send + Sync {
     /// A group that touches `touched` is durable; nobody has been told yet.
     fn committed(&self, touched: Touched, reader: &dyn Fetch) -> Result<(), DbError>;
 
-    /// Moves waiting ledger rows to the end of `into`, up to `most` of them in all.
-    fn take_ledger(&self, into: &mut Vec<Exchange>, most: usize);
+    /// Moves waiting ledger rows to the end of `into`, up to `most` of them in all, and says
+    /// whether some are left.
+    fn take_ledger(&self, into: &mut Vec<Exchange>, most: usize) -> bool;
 
     /// So many of the ledger rows that were taken are durable.
     fn settled_ledger(&self, rows: usize);

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use crate::db::{Answer, Batch, DbError, Migration};
+use crate::{
+    db::{Answer, Batch, DbError, Migration},
+    ledger_writer::Wake,
+};
 
 /// Jobs that may wait. Beyond this the answer is [`DbError::Busy`] at once.
 const MOST_JOBS: usize = 4_096;
@@ -57,17 +60,28 @@ pub(super) enum Round {
     Close,
 }
 
-#[derive(Default)]
 struct State {
     jobs: VecDeque<Job>,
-    is_ledger_due: bool,
+    ledger: Wake,
     is_closing: bool,
 }
 
-#[derive(Default)]
 pub(super) struct Inbox {
     state: Mutex<State>,
     wake: Condvar,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State {
+                jobs: VecDeque::new(),
+                ledger: Wake::No,
+                is_closing: false,
+            }),
+            wake: Condvar::new(),
+        }
+    }
 }
 
 impl Inbox {
@@ -91,8 +105,13 @@ impl Inbox {
         job.refuse(refusal);
     }
 
-    pub(super) fn ledger_due(&self) {
-        self.state().is_ledger_due = true;
+    /// Ledger rows wait. The more urgent of two calls counts.
+    pub(super) fn ledger_due(&self, wake: Wake) {
+        let mut state = self.state();
+        if state.ledger != Wake::Now {
+            state.ledger = wake;
+        }
+        drop(state);
         self.wake.notify_one();
     }
 
@@ -117,24 +136,26 @@ impl Inbox {
         state = self
             .wake
             .wait_timeout_while(state, TICK, |state| {
-                is_quiet(state) && (has_failed || !state.is_ledger_due)
+                is_quiet(state) && (has_failed || state.ledger == Wake::No)
             })
             .unwrap_or_else(PoisonError::into_inner)
             .0;
-        if is_quiet(&mut state) && state.is_ledger_due && !has_failed {
+        if is_quiet(&mut state) && state.ledger == Wake::Soon && !has_failed {
             state = self
                 .wake
-                .wait_timeout_while(state, GATHER, is_quiet)
+                .wait_timeout_while(state, GATHER, |state| {
+                    is_quiet(state) && state.ledger != Wake::Now
+                })
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        let is_ledger_due = std::mem::take(&mut state.is_ledger_due);
+        let ledger = std::mem::replace(&mut state.ledger, Wake::No);
         if !state.jobs.is_empty() {
             return Round::Work(group(&mut state.jobs));
         }
         if state.is_closing {
             Round::Close
-        } else if is_ledger_due {
+        } else if ledger != Wake::No {
             Round::Work(Vec::new())
         } else {
             Round::Idle

@@ -24,7 +24,10 @@ use self::{
     readers::Readers,
 };
 use super::Witness;
-use crate::db::{Answer, Applied, Batch, Db, DbError, Fetch, Migration, Query, Row};
+use crate::{
+    db::{Answer, Applied, Batch, Db, DbError, Fetch, Migration, Query, Row},
+    ledger_writer::Wake,
+};
 
 /// A database in one file.
 pub(crate) struct Sqlite {
@@ -74,9 +77,9 @@ impl Sqlite {
     }
 
     /// Tells the writer that ledger rows wait: it takes them within 50 ms.
-    pub(crate) fn waker(&self) -> Arc<dyn Fn() + Send + Sync> {
+    pub(crate) fn waker(&self) -> Arc<dyn Fn(Wake) + Send + Sync> {
         let inbox = self.inbox.clone();
-        Arc::new(move || inbox.ledger_due())
+        Arc::new(move |wake| inbox.ledger_due(wake))
     }
 
     /// Waits until the ledger rows that wait now are durable, at most for `patience`.

@@ -18,6 +18,7 @@ use crate::{
     chain::Link,
     db::{Answer, Applied, Batch, Cell, DbError, Expect, Statement, Touched},
     drivers::Witness,
+    ledger_writer::Wake,
 };
 
 /// Ledger rows in one transaction, so that a batch beside them does not wait long.
@@ -117,19 +118,15 @@ impl Writer {
         for done in flushes {
             done(result);
         }
-        if result == Err(DbError::Busy) {
-            self.inbox.refuse_all(DbError::Busy);
-        }
     }
 
     /// Makes durable all ledger rows that wait.
     fn drain(&mut self) -> Result<(), DbError> {
         loop {
-            self.witness.take_ledger(&mut self.rows, MOST_ROWS);
-            if self.rows.is_empty() {
+            self.commit(Vec::new())?;
+            if !self.witness.take_ledger(&mut self.rows, MOST_ROWS) && self.rows.is_empty() {
                 return Ok(());
             }
-            self.commit(Vec::new())?;
         }
     }
 
@@ -166,7 +163,9 @@ impl Writer {
     /// One transaction: the group and the ledger rows that wait. Then the directory, then the
     /// answers.
     fn commit(&mut self, group: Vec<Waiting>) -> Result<(), DbError> {
-        self.witness.take_ledger(&mut self.rows, MOST_ROWS);
+        if self.witness.take_ledger(&mut self.rows, MOST_ROWS) {
+            self.inbox.ledger_due(Wake::Now);
+        }
         if group.is_empty() && self.rows.is_empty() {
             return Ok(());
         }
@@ -184,6 +183,10 @@ impl Writer {
                 self.head = None;
                 self.undo("ROLLBACK");
                 self.witness.health(Err(error));
+                if error == DbError::Busy {
+                    // They waited along, and whoever comes after the answers waits anew.
+                    self.inbox.refuse_all(error);
+                }
                 for (_, answer) in group {
                     answer(Err(error));
                 }
