@@ -2,6 +2,10 @@
 
 pub mod guard;
 pub mod listen;
+mod page;
+pub mod run;
+pub mod service;
+pub mod socket;
 
 #[cfg(test)]
 mod tests;

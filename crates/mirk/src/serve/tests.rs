@@ -95,17 +95,14 @@ impl Handler for Probe {
             "/large" => return reply(200, vec![b'x'; 50 * 1024 * 1024]),
             _ => {}
         }
-        match request.into_body().collect().await {
-            Ok(body) => {
-                let body = body.to_bytes();
-                self.note(format!("{line} {}", body.escape_ascii()));
-                reply(200, "ok")
-            }
-            Err(_) => {
-                let kind = conn.body_fault().map(|problem| problem.kind);
-                self.note(format!("{line} {kind:?}"));
-                reply(kind.map_or(599, Kind::status), "fault")
-            }
+        if let Ok(body) = request.into_body().collect().await {
+            let body = body.to_bytes();
+            self.note(format!("{line} {}", body.escape_ascii()));
+            reply(200, "ok")
+        } else {
+            let kind = conn.body_fault().map(|problem| problem.kind);
+            self.note(format!("{line} {kind:?}"));
+            reply(kind.map_or(599, Kind::status), "fault")
         }
     }
 
@@ -179,7 +176,7 @@ async fn exchange(bytes: &[u8]) -> (String, Vec<String>) {
         drop(writer.write_all(bytes).await);
         drop(writer.shutdown().await);
     };
-    let (_, read) = tokio::join!(send, reader.read_to_end(&mut answer));
+    let ((), read) = tokio::join!(send, reader.read_to_end(&mut answer));
     read.unwrap();
     task.await.unwrap();
     (String::from_utf8(answer).unwrap(), probe.seen())

@@ -31,6 +31,9 @@ proptest! {
     ) {
         let mut bytes = requests.concat();
         for (at, byte, edit) in edits {
+            if bytes.is_empty() {
+                break;
+            }
             let at = at.index(bytes.len());
             match edit {
                 0 => bytes[at] = byte,
