@@ -4,9 +4,8 @@
 //! One line each, only ever appended: `seq head at`, numbers in decimal, the head in hex.
 
 use std::{
-    fmt::Write as _,
     fs::OpenOptions,
-    io::{ErrorKind, Read, Write as _},
+    io::{ErrorKind, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -75,13 +74,13 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
 }
 
 fn line(anchor: &Anchor) -> String {
-    let mut line = format!("{} ", anchor.seq);
-    for byte in anchor.head {
-        // Writing to a String cannot fail.
-        let _: Result<(), std::fmt::Error> = write!(line, "{byte:02x}");
-    }
-    line.push_str(&format!(" {}\n", anchor.at.as_micros()));
-    line
+    let head: String = anchor
+        .head
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 0x0f])
+        .filter_map(|nibble| char::from_digit(nibble.into(), 16))
+        .collect();
+    format!("{} {head} {}\n", anchor.seq, anchor.at.as_micros())
 }
 
 #[derive(Debug, Default)]

@@ -208,7 +208,10 @@ pub fn totals(reader: &dyn Fetch, filter: &Filter, by: By) -> Result<Vec<Total>,
         for total in &mut totals {
             let day = total.group.parse().or(Err(DbError::Malformed))?;
             let text = Timestamp::from_day(day).to_string();
-            total.group = text.split('T').next().unwrap_or_default().to_owned();
+            text.split('T')
+                .next()
+                .unwrap_or_default()
+                .clone_into(&mut total.group);
         }
     }
     Ok(totals)
@@ -270,8 +273,11 @@ const fn nibble(digit: u8) -> u8 {
 }
 
 fn id_from_bytes(bytes: [u8; 16]) -> RequestId {
-    let [a, b, c, d, e, f, random @ ..] = bytes;
-    let millis = i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+    let (time, random) = bytes.split_at(6);
+    let millis = time
+        .iter()
+        .fold(0, |millis: i64, byte| millis << 8 | i64::from(*byte));
+    let random = random.try_into().unwrap_or_default();
     RequestId::from_parts(Timestamp::from_micros(millis.saturating_mul(1_000)), random)
 }
 

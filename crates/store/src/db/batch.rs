@@ -16,7 +16,7 @@ pub struct Query {
 
 /// How long a read may take, and how long one that walks over much may.
 const PATIENCE: Duration = Duration::from_secs(2);
-const LONG_PATIENCE: Duration = Duration::from_secs(60);
+const LONG_PATIENCE: Duration = Duration::from_mins(1);
 
 impl Query {
     /// The query `sql` with `values` for `$1…$n`, which are numbered in order of first appearance.

@@ -4,10 +4,10 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::Path,
     process::Command,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use super::{Folder, entry, key, options, with_tenant};
+use super::{Folder, entry, key, options, stopwatch, with_tenant};
 use crate::{
     Batch, Db, DbError, Fetch, MIGRATIONS, Migration, OpenError, OpenOptions, PlaceError, Query,
     Store,
@@ -29,7 +29,7 @@ fn folders_are_0700_and_files_0600_whatever_the_umask_is() {
     store
         .backup(&folder.data().join("backups/b.sqlite"))
         .unwrap();
-    store.close().unwrap();
+    drop(store);
     let store = folder.open();
     with_lots(&store);
     let data = folder.data();
@@ -221,7 +221,7 @@ fn a_vanished_folder_fails_closed_and_is_not_made_again() {
     let folder = Folder::new();
     let store = folder.open();
     std::fs::remove_dir_all(folder.data()).unwrap();
-    let start = Instant::now();
+    let start = stopwatch();
     while store.health() != Err(DbError::Gone) {
         assert!(start.elapsed() < Duration::from_secs(1));
         std::thread::sleep(Duration::from_millis(20));

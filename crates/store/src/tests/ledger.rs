@@ -4,7 +4,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use mirk_model::{Counted, Exchange, Money, Outcome, RequestId, Timestamp, Usage};
 
-use super::{Folder, TENANT, kid};
+use super::{Folder, TENANT, kid, stopwatch};
 use crate::{
     Store,
     books::ledger::{self, By, Filter},
@@ -21,10 +21,15 @@ fn exchange(number: u64) -> Exchange {
         at,
         tenant: TENANT,
         kid: kid(usize::try_from(number % 3).unwrap()),
-        provider: if number % 2 == 0 { "even" } else { "odd" }.into(),
+        provider: if number.is_multiple_of(2) {
+            "even"
+        } else {
+            "odd"
+        }
+        .into(),
         model: "model".into(),
         status: 200,
-        outcome: if number % 5 == 0 {
+        outcome: if number.is_multiple_of(5) {
             Outcome::ClientClosed
         } else {
             Outcome::Ok
@@ -35,7 +40,7 @@ fn exchange(number: u64) -> Exchange {
             counted: Counted::Reported,
             ..Usage::default()
         },
-        cost: (number % 4 != 0).then_some(Money::from_nanos(7)),
+        cost: (!number.is_multiple_of(4)).then_some(Money::from_nanos(7)),
         first_byte_us: Some(5),
         total_us: 9,
     }
@@ -73,7 +78,7 @@ fn a_hundred_thousand_rows_from_four_threads_are_all_there_once() {
     for each in threads {
         each.join().unwrap();
     }
-    store.flush(Duration::from_secs(60)).unwrap();
+    store.flush(Duration::from_mins(1)).unwrap();
     assert_eq!(store.ledger().pending(), 0);
     assert_eq!(ledger::count(&*store), Ok(ROWS));
     let totals = ledger::totals(&*store, &everything(), By::Provider).unwrap();
@@ -88,7 +93,7 @@ fn rows_reach_the_disk_without_being_asked() {
     let folder = Folder::new();
     let store = folder.open();
     push(&store, 0..3);
-    let start = std::time::Instant::now();
+    let start = stopwatch();
     while store.ledger().pending() > 0 {
         assert!(start.elapsed() < Duration::from_secs(2));
         thread::sleep(Duration::from_millis(5));
@@ -177,7 +182,7 @@ fn how_long_a_row_takes() {
     let folder = Folder::new();
     let store = folder.open();
     let rows: Vec<_> = (0..ROWS).map(exchange).collect();
-    let start = std::time::Instant::now();
+    let start = stopwatch();
     for row in rows {
         while store.ledger().is_full() {
             thread::yield_now();
@@ -185,7 +190,7 @@ fn how_long_a_row_takes() {
         assert!(store.ledger().push(row));
     }
     let pushed = start.elapsed();
-    store.flush(Duration::from_secs(60)).unwrap();
+    store.flush(Duration::from_mins(1)).unwrap();
     println!(
         "{:.2} us a push, {:.2} us a row to disk",
         pushed.as_secs_f64() * 1e6 / 1e5,

@@ -16,6 +16,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use mirk_model::{
@@ -81,6 +82,12 @@ fn open(data: &Path) -> Result<Store, OpenError> {
     let store = Store::open(&options(data))?;
     assert!(store.attach(Arc::new(TestMac)));
     Ok(store)
+}
+
+/// The real time, where a test is about waiting.
+#[expect(clippy::disallowed_methods, reason = "the store's own waits are real")]
+fn stopwatch() -> Instant {
+    Instant::now()
 }
 
 /// A clock that advances by a microsecond at each look.

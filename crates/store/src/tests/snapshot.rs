@@ -78,3 +78,16 @@ fn a_row_that_something_else_wrote_is_left_out() {
     assert!(store.directory().key(&kid(1)).is_none());
     assert!(store.directory().key(&kid(2)).is_some());
 }
+
+#[test]
+fn a_hook_that_panics_leaves_nobody_waiting_and_an_ill_store() {
+    let folder = Folder::new();
+    let store = folder.open();
+    with_tenant(&store);
+    store.on_change(Box::new(|_| panic!("as this test wants")));
+    let inserted = store.apply(keys::insert(&key(1), 10));
+    assert_eq!(inserted, Err(DbError::Closed));
+    assert_eq!(store.apply(settings::set("a", "b")), Err(DbError::Closed));
+    drop(store);
+    assert!(folder.open().directory().key(&kid(1)).is_some());
+}

@@ -108,7 +108,7 @@ fn apply(connection: &Connection, step: &Migration, now: Timestamp) -> Result<()
     execute(
         connection,
         RECORD,
-        &values![step.version, step.checksum(), now],
+        &[step.version.into(), step.checksum().into(), now.into()],
     )?;
     Ok(())
 }
@@ -125,7 +125,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), DbError> {
         .open(to)
         .or(Err(DbError::Io))?;
     let copied = open_source(from)
-        .and_then(|source| execute(&source, "VACUUM INTO $1", &values![target]))
+        .and_then(|source| execute(&source, "VACUUM INTO $1", &[target.into()]))
         .and_then(|_| file.sync_all().or(Err(DbError::Io)))
         .and_then(|()| check(&open_source(to)?));
     if copied.is_err() {

@@ -67,17 +67,20 @@ pub(super) fn start(
     std::thread::Builder::new()
         .name("mirk-store".to_owned())
         .spawn(move || {
-            let _refusal = RefuseOnExit(writer.inbox.clone());
+            let _refusal = RefuseOnExit(writer.inbox.clone(), writer.witness.clone());
             writer.work();
         })
         .or(Err(DbError::Io))
 }
 
 /// Nobody waits for a thread that is gone, however it went.
-struct RefuseOnExit(Arc<Inbox>);
+struct RefuseOnExit(Arc<Inbox>, Arc<dyn Witness>);
 
 impl Drop for RefuseOnExit {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.1.health(Err(DbError::Closed));
+        }
         self.0.close();
         self.0.refuse_all(DbError::Closed);
     }
