@@ -278,6 +278,13 @@ impl Figures {
         }
     }
 
+    /// Keeps a sentence, where there is one.
+    pub(crate) fn note_any(&mut self, note: Option<String>) {
+        if let Some(note) = note {
+            self.note(note);
+        }
+    }
+
     /// Everything noted.
     pub(crate) fn notes(&self) -> &[String] {
         &self.notes

@@ -14,6 +14,7 @@ mod mock;
 mod once;
 mod options;
 mod process;
+mod quiet;
 mod report;
 mod requests;
 mod rounds;
@@ -157,13 +158,24 @@ impl Bench<'_> {
         for recipe in &recipes {
             targets.push(once::start(recipe).await?.0);
         }
+        self.loaded(&targets, figures).await?;
+        for target in targets {
+            target.stop().await?;
+        }
+        Ok(())
+    }
+
+    /// The rounds, then the faults, then what the mock has counted over all of it.
+    async fn loaded(&self, targets: &[Target], figures: &mut Figures) -> Result<(), Failure> {
         report::say(&format!(
             "{} rounds over {} ways",
             self.effort.rounds,
             targets.len()
         ));
-        rounds::run(&targets, self.effort, figures).await;
-        for target in &targets {
+        figures.note_any(quiet::disturbance("before").await);
+        rounds::run(targets, self.effort, figures).await;
+        figures.note_any(quiet::disturbance("after").await);
+        for target in targets {
             if let Err(failure) = self.faults(target, figures).await {
                 figures.note(format!("{}: faults: {failure}", target.way.name()));
             }
@@ -171,9 +183,6 @@ impl Bench<'_> {
         let wrong = faults::counts(self.address).await?.auth_mismatch;
         let last = targets.last().map_or(Way::Direct, |target| target.way);
         figures.add(Measure::AuthMismatch, last, Some(real(wrong)));
-        for target in targets {
-            target.stop().await?;
-        }
         Ok(())
     }
 
