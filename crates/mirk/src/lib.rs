@@ -1,3 +1,13 @@
-//! Room.
+//! The binary's rooms: settings, start-up, the server, the command line, the simulated provider.
+
+pub mod boot;
+pub mod clock;
+pub mod config;
+pub mod folder;
+pub mod keyring;
+pub mod log;
+pub mod prompt;
+pub mod root;
 pub mod serve;
 pub mod sim;
+pub mod test_provider;

@@ -99,6 +99,56 @@ pub enum Kind {
     LoopDetected,
 }
 
+/// Every kind.
+const ALL: &[Kind] = &[
+    Kind::BadRequest,
+    Kind::BadPath,
+    Kind::JsonTooDeep,
+    Kind::AmbiguousCredentials,
+    Kind::CredentialInUrl,
+    Kind::Unauthorized,
+    Kind::Forbidden,
+    Kind::Scope,
+    Kind::NotFound,
+    Kind::ModelNotFound,
+    Kind::MethodNotAllowed,
+    Kind::RequestTimeout,
+    Kind::Conflict,
+    Kind::Limit,
+    Kind::CredentialNeedsReentry,
+    Kind::CredentialHostMismatch,
+    Kind::BodyTooLarge,
+    Kind::UriTooLong,
+    Kind::UnsupportedMediaType,
+    Kind::ExpectationFailed,
+    Kind::Misdirected,
+    Kind::Invalid,
+    Kind::UnknownField,
+    Kind::SsrfBlocked,
+    Kind::UpgradeRequired,
+    Kind::RateLimited,
+    Kind::InsufficientQuota,
+    Kind::HeadersTooLarge,
+    Kind::Internal,
+    Kind::UpstreamUnreachable,
+    Kind::UpstreamTls,
+    Kind::UpstreamRedirect,
+    Kind::UpstreamBlocked,
+    Kind::UpstreamAuth,
+    Kind::UpstreamEncoding,
+    Kind::UpstreamMalformed,
+    Kind::VaultIntegrity,
+    Kind::SetupRequired,
+    Kind::StorageUnavailable,
+    Kind::VaultSealed,
+    Kind::Draining,
+    Kind::Overloaded,
+    Kind::NoCredential,
+    Kind::UpstreamTimeout,
+    Kind::VersionNotSupported,
+    Kind::LoopDetected,
+];
+
 impl Kind {
     /// HTTP status and the code in the body.
     pub const fn wire(self) -> (u16, &'static str) {
@@ -150,6 +200,11 @@ impl Kind {
             Self::VersionNotSupported => (505, "version_not_supported"),
             Self::LoopDetected => (508, "loop_detected"),
         }
+    }
+
+    /// The kind with this code.
+    pub fn by_code(code: &str) -> Option<Self> {
+        ALL.iter().copied().find(|kind| kind.code() == code)
     }
 
     /// HTTP status.
@@ -222,3 +277,16 @@ impl std::fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_found_by_its_own_code() {
+        for kind in ALL {
+            assert_eq!(Kind::by_code(kind.code()), Some(*kind));
+        }
+        assert_eq!(Kind::by_code("no such code"), None);
+    }
+}

@@ -66,12 +66,10 @@ impl SecretRef {
         };
         match scheme {
             "env" if is_variable(target) => Ok(Self::Env(target.to_owned())),
-            "env" => Err(ReferenceError::Target),
             "file" => named().map(Self::File),
             "credential" if !target.contains('/') && target != ".." => {
                 named().map(Self::Credential)
             }
-            "credential" => Err(ReferenceError::Target),
             "keyring" => match target.split_once('/') {
                 Some((service, name)) if !service.is_empty() && !name.is_empty() => {
                     Ok(Self::Keyring {
@@ -82,7 +80,7 @@ impl SecretRef {
                 _ => Err(ReferenceError::Target),
             },
             "passphrase" if target.is_empty() => Ok(Self::Passphrase),
-            "passphrase" => Err(ReferenceError::Target),
+            "env" | "credential" | "passphrase" => Err(ReferenceError::Target),
             _ => Err(ReferenceError::Scheme),
         }
     }

@@ -1,7 +1,7 @@
 //! The few answers that are not the gateway's: health, the security contact, the set-up page.
 
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use mirk_gateway::{Body, whole};
+use mirk_gateway::Body;
 use mirk_model::Timestamp;
 use mirk_store::{Store, books::accounts};
 use mirk_vault::Vault;
@@ -9,8 +9,11 @@ use mirk_vault::Vault;
 /// The security contact's page is valid for half a year from when it is asked for.
 const VALID_FOR_MICROS: i64 = 180 * 86_400 * 1_000_000;
 
+/// A set-up link is good for a day.
+const SETUP_FOR_MICROS: i64 = 86_400 * 1_000_000;
+
 fn answer(kind: &'static str, body: impl Into<bytes::Bytes>) -> Response<Body> {
-    let mut response = Response::new(whole(body));
+    let mut response = Response::new(Body::whole(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -48,10 +51,11 @@ pub(super) fn security_txt(now: Timestamp) -> Response<Body> {
 }
 
 /// The page behind the one-time link. Whatever is wrong with the link, the answer is the same.
-pub(super) fn setup(store: &Store, vault: &Vault, token: &str) -> Response<Body> {
-    let is_open = accounts::is_setup_open(store, &vault.session_mac(token.as_bytes())).unwrap_or(false);
-    let has_owner = accounts::all(store).map_or(true, |accounts| !accounts.is_empty());
-    let (status, title, words) = if is_open && !has_owner {
+pub(super) fn setup(store: &Store, vault: &Vault, token: &str, now: Timestamp) -> Response<Body> {
+    let made_at = accounts::setup_made_at(store, &vault.session_mac(token.as_bytes()));
+    let oldest = now.plus_micros(-SETUP_FOR_MICROS);
+    let is_open = made_at.is_ok_and(|made_at| made_at.is_some_and(|made_at| made_at > oldest));
+    let (status, title, words) = if is_open {
         (
             StatusCode::OK,
             "Mirk is running",

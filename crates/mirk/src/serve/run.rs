@@ -3,7 +3,6 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use mirk_gateway::{Gateway, Parts, Timeouts};
-use mirk_model::Entropy;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -96,7 +95,7 @@ impl Running {
         let reach = Arc::new(LookUp { egress: Arc::clone(&egress) });
         let office = Arc::new(Office { control: installation.control(settings, reach), egress });
         let service = Service::new(Arc::clone(&gateway), &installation);
-        let server = Server::new(service.clone(), server_limits(settings), hasher(&*installation.entropy));
+        let server = Server::new(service.clone(), server_limits(settings), PeerHasher::default());
         let server = Arc::new(server);
         Ok(Self { office, address, log, gateway, service, server, listeners, installation, drain: settings.drain })
     }
@@ -163,10 +162,6 @@ fn server_limits(settings: &Settings) -> listen::Limits {
     limits.per_peer = settings.per_peer.saturating_mul(if is_local { LOCAL_FACTOR } else { 1 });
     limits.drain = settings.drain;
     limits
-}
-
-fn hasher(entropy: &dyn Entropy) -> PeerHasher {
-    PeerHasher::default()
 }
 
 /// Listens on every address. Where the default is in force, a machine without IPv6 is served on

@@ -7,8 +7,8 @@ use std::sync::{
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use mirk_gateway::{Body, Gateway, dialect_of, refusal, request_id};
-use mirk_model::{Clock, Dialect, Entropy, Kind, Problem};
+use mirk_gateway::{Body, Gateway, dialect_of, refusal};
+use mirk_model::{Clock, Dialect, Entropy, Kind, Problem, RequestId};
 use mirk_store::Store;
 
 use super::{guard::ConnState, listen::Handler, page};
@@ -74,7 +74,7 @@ impl Service {
     }
 
     fn id(&self) -> String {
-        request_id(self.shared.clock.now(), &*self.shared.entropy)
+        RequestId::new(self.shared.clock.now(), &*self.shared.entropy).text()
     }
 
     /// The answer of a route beside the gateway's, if the path is one of theirs.
@@ -84,7 +84,7 @@ impl Service {
             "/health" | "/health/live" => page::health(true),
             "/health/ready" => page::health(self.is_ready()),
             "/.well-known/security.txt" => page::security_txt(self.shared.clock.now()),
-            _ => page::setup(&self.shared.store, &self.shared.vault, path.strip_prefix("/setup/")?),
+            _ => page::setup(&self.shared.store, &self.shared.vault, path.strip_prefix("/setup/")?, self.shared.clock.now()),
         };
         if matches!(*request.method(), Method::GET | Method::HEAD) {
             return Some(answer);

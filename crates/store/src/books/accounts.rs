@@ -34,10 +34,10 @@ const INSERT_SETUP: &str = "
     INSERT INTO setup_token (mac, created_at, used_at)
     VALUES ($1, $2, NULL)";
 
-const USE_SETUP: &str = "
-    UPDATE setup_token
-       SET used_at = $1
-     WHERE mac = $2 AND used_at IS NULL AND created_at > $3";
+const SETUP: &str = "
+    SELECT created_at
+      FROM setup_token
+     WHERE mac = $1 AND used_at IS NULL";
 
 const FORGET_SETUPS: &str = "
     DELETE FROM setup_token";
@@ -131,12 +131,12 @@ pub fn insert_setup(mac: &[u8; 32], now: Timestamp) -> Batch {
         .expect_rows(1)
 }
 
-/// Uses a set-up token that was made after `oldest`. Fails with [`DbError::Conflict`] when there is
-/// no such token, or it was used.
-pub fn use_setup(mac: &[u8; 32], now: Timestamp, oldest: Timestamp) -> Batch {
-    Batch::new()
-        .run(USE_SETUP, values![now, mac, oldest])
-        .expect_rows(1)
+/// When the set-up token with this MAC was made, if there is one that was not used.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn setup_made_at(reader: &dyn Fetch, mac: &[u8; 32]) -> Result<Option<Timestamp>, DbError> {
+    first(reader, &Query::new(SETUP, values![mac]), Fields::time)
 }
 
 /// Removes all set-up tokens, before a new one is made.

@@ -1,0 +1,309 @@
+//! The try loop: the first target that answers well is committed to.
+//!
+//! Invariant: nothing is tried again after the first byte of an answer went to the client.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use mirk_dialect::{scrub::scrub, tap::Tap};
+use mirk_model::{Kind, Problem};
+
+use crate::{
+    Gateway,
+    admit::Admitted,
+    dispatch::{self, Ask, Failed, Sent},
+    egress::UpstreamBody,
+    meter::{Meter, Served},
+    plan::Attempt,
+    relay::{Leg, Relay},
+};
+
+/// An upstream's answer, chosen.
+#[derive(Debug)]
+pub(crate) enum Attempted {
+    /// To be relayed as it comes.
+    Relay {
+        /// Status and headers for the client.
+        head: Head,
+        /// The body.
+        relay: Box<Relay>,
+    },
+    /// An error, read whole and with credentials masked.
+    Whole {
+        /// Status and headers for the client.
+        head: Head,
+        /// The body.
+        body: Bytes,
+        /// The same for a stream that has already begun.
+        problem: Problem,
+    },
+}
+
+/// Status and headers for the client.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) provider: Arc<str>,
+    pub(crate) model: Arc<str>,
+    /// Whether the body that was sent differs from the one that came.
+    pub(crate) is_spliced: bool,
+}
+
+/// What was planned for one admitted request.
+pub(crate) struct Planned {
+    pub(crate) ask: Ask,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) admitted: Admitted,
+    pub(crate) meter: Meter,
+    pub(crate) request_id: String,
+    /// When the key expires, on the clock that never goes back.
+    pub(crate) expires: Option<u64>,
+}
+
+/// The most of an error's body that is read.
+const MOST_ERROR: usize = 1024 * 1024;
+
+/// How long a credential rests when its provider does not say.
+const PARKED: Duration = Duration::from_secs(30);
+
+/// The longest that a provider can make a credential rest.
+const PARKED_AT_MOST: Duration = Duration::from_secs(3_600);
+
+/// One attempt's result.
+enum Tried {
+    Chosen(Attempted),
+    /// Another target may do better; if there is none, this is the answer.
+    Next(Attempted, Meter),
+    NextProblem(Problem, Meter),
+    Final(Problem, Meter),
+}
+
+/// Tries the attempts in order; ends at once when the key is revoked.
+pub(crate) async fn first_good(gateway: Arc<Gateway>, planned: Planned) -> Result<Attempted, Problem> {
+    let life = Arc::clone(&planned.admitted.life);
+    let mut revoked = std::pin::pin!(life.revocation());
+    tokio::select! {
+        biased;
+        () = revoked.as_mut() => Err(Problem::unauthorized()),
+        attempted = try_all(gateway, planned) => attempted,
+    }
+}
+
+async fn try_all(gateway: Arc<Gateway>, planned: Planned) -> Result<Attempted, Problem> {
+    let Planned { ask, attempts, admitted, mut meter, request_id, expires } = planned;
+    let last = attempts.len().saturating_sub(1);
+    for (index, attempt) in attempts.iter().enumerate() {
+        let is_last = index == last;
+        let leg = Leg {
+            operation: ask.operation,
+            is_stream: ask.is_stream,
+            is_close_delimited: false,
+            request_id: request_id.clone(),
+            idle: gateway.egress.timeouts().idle,
+            expires,
+        };
+        match try_one(&gateway, (attempt, is_last), &ask, (meter, leg, &admitted)).await {
+            Tried::Chosen(attempted) => return Ok(attempted),
+            Tried::Next(attempted, unused) if is_last => {
+                unused.fail();
+                return Ok(attempted);
+            }
+            Tried::NextProblem(problem, mut unused) if is_last => {
+                unused.status(problem.kind.status());
+                unused.fail();
+                return Err(problem);
+            }
+            Tried::Final(problem, mut unused) => {
+                unused.status(problem.kind.status());
+                unused.fail();
+                return Err(problem);
+            }
+            Tried::Next(_, unused) | Tried::NextProblem(_, unused) => meter = unused,
+        }
+    }
+    meter.status(Kind::NoCredential.status());
+    meter.fail();
+    Err(Problem::new(Kind::NoCredential, "No provider is left to try."))
+}
+
+async fn try_one(
+    gateway: &Gateway,
+    (attempt, is_last): (&Attempt, bool),
+    ask: &Ask,
+    (mut meter, leg, admitted): (Meter, Leg, &Admitted),
+) -> Tried {
+    let now = gateway.clock.mono();
+    let sent = dispatch::send(&gateway.egress, &gateway.vault, (attempt, now), ask).await;
+    let Sent { answer, secret } = match sent {
+        Ok(sent) => sent,
+        Err(Failed::Here(problem)) => return Tried::Final(problem, meter),
+        Err(Failed::There(error)) => return Tried::NextProblem(error.into(), meter),
+    };
+    let (parts, body) = answer.into_parts();
+    let head = client_head(&parts, attempt, ask);
+    meter.served(served(attempt), head.status.as_u16());
+    if let Some(problem) = unusable(&parts) {
+        return Tried::NextProblem(problem, meter);
+    }
+    if !parts.status.is_success() {
+        return refused(attempt, (head, body), &parts.headers, (meter, secret.as_deref().map(|s| s.expose().as_slice()))).await;
+    }
+    if ask.is_stream && is_json(&parts.headers) && ask.operation.dialect() != mirk_model::Dialect::Ollama {
+        return not_a_stream(head, body, (meter, leg, ask.operation), secret.as_deref().map(|s| s.expose().as_slice())).await;
+    }
+    let is_event_stream = ask.is_stream;
+    let is_close_delimited = parts.version < http::Version::HTTP_2
+        && !parts.headers.contains_key(header::CONTENT_LENGTH)
+        && !parts.headers.contains_key(header::TRANSFER_ENCODING);
+    let leg = Leg { is_close_delimited, ..leg };
+    let content_type = content_type(&parts.headers);
+    let tap = Tap::new(ask.operation, is_event_stream, content_type);
+    let state = (Arc::clone(&admitted.life), Arc::clone(&gateway.clock));
+    let mut relay = Box::new(Relay::new(body, tap, meter, leg, state));
+    if is_event_stream && !is_last && relay.peek().await {
+        let problem = Problem::new(Kind::UpstreamUnreachable, "The provider broke off before its first event.");
+        return match relay.into_meter() {
+            Some(meter) => Tried::NextProblem(problem, meter),
+            None => Tried::Chosen(whole(head, Bytes::new(), problem)),
+        };
+    }
+    Tried::Chosen(Attempted::Relay { head, relay })
+}
+
+fn served(attempt: &Attempt) -> Served {
+    Served {
+        provider: Arc::clone(&attempt.upstream.name),
+        model: Arc::clone(&attempt.model),
+        price: mirk_provider::catalog::price(attempt.upstream.facts.name, &attempt.model),
+    }
+}
+
+fn client_head(parts: &http::response::Parts, attempt: &Attempt, ask: &Ask) -> Head {
+    let allowed = mirk_provider::header::response(ask.operation.dialect());
+    let mut headers = HeaderMap::with_capacity(16);
+    for (name, value) in &parts.headers {
+        if mirk_provider::header::may_return(allowed, name.as_str()) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    Head {
+        status: parts.status,
+        headers,
+        provider: Arc::clone(&attempt.upstream.name),
+        model: Arc::clone(&attempt.model),
+        is_spliced: ask.model_span.is_some() && *ask.model != *attempt.model,
+    }
+}
+
+/// Answers that no client may get: redirects, and encodings that were not asked for.
+fn unusable(parts: &http::response::Parts) -> Option<Problem> {
+    if parts.status.is_redirection() {
+        let words = "The provider answered with a redirect, which Mirk never follows. Check its base URL.";
+        return Some(Problem::new(Kind::UpstreamRedirect, words));
+    }
+    let encoding = parts.headers.get(header::CONTENT_ENCODING)?;
+    (!encoding.as_bytes().eq_ignore_ascii_case(b"identity")).then(|| {
+        let words = "The provider compressed its answer although it was asked not to.";
+        Problem::new(Kind::UpstreamEncoding, words)
+    })
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default()
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let essence = content_type(headers).as_bytes().get(..16);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(b"application/json"))
+}
+
+/// An error of the provider: passed on in its own words, but for credentials.
+async fn refused(
+    attempt: &Attempt,
+    (mut head, body): (Head, UpstreamBody),
+    headers: &HeaderMap,
+    (mut meter, secret): (Meter, Option<&[u8]>),
+) -> Tried {
+    let status = head.status.as_u16();
+    let wait = retry_after(headers);
+    if matches!(status, 401 | 403) {
+        attempt.credential.pool.park(PARKED);
+        let words = "The provider refused the stored credential. Replace it with `mirk credential add`.";
+        meter.status(Kind::UpstreamAuth.status());
+        return Tried::NextProblem(Problem::new(Kind::UpstreamAuth, words), meter);
+    }
+    let text = read_error(body).await;
+    let text = Bytes::from(scrub(&text, secret).into_owned());
+    head.headers.remove(header::CONTENT_LENGTH);
+    let mut problem = Problem::new(problem_kind(status), format!("The provider answered with status {status}."));
+    problem.retry_after = wait;
+    let attempted = whole(head, text, problem);
+    if status == 429 {
+        attempt.credential.pool.park(wait.unwrap_or(PARKED).min(PARKED_AT_MOST));
+    }
+    if matches!(status, 408 | 409 | 429 | 500..=599) {
+        return Tried::Next(attempted, meter);
+    }
+    meter.fail();
+    Tried::Chosen(attempted)
+}
+
+const fn problem_kind(status: u16) -> Kind {
+    match status {
+        429 => Kind::RateLimited,
+        408 | 504 => Kind::UpstreamTimeout,
+        503 | 529 => Kind::Overloaded,
+        _ => Kind::UpstreamMalformed,
+    }
+}
+
+fn whole(head: Head, body: Bytes, problem: Problem) -> Attempted {
+    Attempted::Whole { head, body, problem }
+}
+
+/// Streaming was asked for and JSON came: an error in disguise, or an answer in one piece.
+async fn not_a_stream(
+    head: Head,
+    body: UpstreamBody,
+    (mut meter, leg, operation): (Meter, Leg, mirk_model::Operation),
+    secret: Option<&[u8]>,
+) -> Tried {
+    let text = read_error(body).await;
+    let mut tap = Tap::new(operation, false, "application/json");
+    let is_read = tap.feed(&text).is_ok();
+    let tapped = tap.finish();
+    if !is_read || tapped.error_in_band || !tapped.terminal {
+        let is_quota = memchr::memmem::find(&text, b"rate_limit").is_some()
+            || memchr::memmem::find(&text, b"quota").is_some();
+        let kind = if is_quota { Kind::RateLimited } else { Kind::UpstreamMalformed };
+        let words = "The provider answered with an error where a stream was asked for.";
+        drop(leg);
+        return Tried::NextProblem(Problem::new(kind, words), meter);
+    }
+    meter.first_byte();
+    meter.finish(mirk_model::Outcome::Ok, &tapped);
+    let mut head = head;
+    head.headers.remove(header::CONTENT_LENGTH);
+    let problem = Problem::new(Kind::UpstreamMalformed, "The provider did not stream its answer.");
+    Tried::Chosen(whole(head, Bytes::from(scrub(&text, secret).into_owned()), problem))
+}
+
+async fn read_error(mut body: UpstreamBody) -> Bytes {
+    let mut text = Vec::new();
+    while let Some(Ok(piece)) = std::future::poll_fn(|cx| body.poll_piece(cx)).await {
+        let room = MOST_ERROR.saturating_sub(text.len());
+        text.extend(piece.iter().take(room));
+        if text.len() >= MOST_ERROR {
+            break;
+        }
+    }
+    text.into()
+}
+
+/// Seconds, as every provider sends it; a date is left to the client to read.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(PARKED_AT_MOST))
+}

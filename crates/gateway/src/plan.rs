@@ -1,0 +1,110 @@
+//! Planning: which provider and model answer a request, in which order. Pure.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use mirk_model::{Kind, Operation, Problem};
+use mirk_provider::catalog;
+
+use crate::plane::{Credential, Tenant, Upstream};
+
+/// One try: a model at a provider with one credential.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) credential: Arc<Credential>,
+    pub(crate) model: Arc<str>,
+}
+
+/// A provider and the model's name there.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) model: Arc<str>,
+}
+
+/// The most attempts that one request makes.
+const MOST_ATTEMPTS: usize = 8;
+
+/// Where a model's name leads, in order: an alias, then `provider/model`, then a bare name that
+/// exactly one provider has.
+pub(crate) fn resolve(tenant: Option<&Tenant>, name: &str, operation: Operation) -> Result<Vec<Target>, Problem> {
+    let tenant = tenant.filter(|tenant| !tenant.upstreams.is_empty()).ok_or_else(|| {
+        Problem::new(Kind::ModelNotFound, "No provider is set up yet. Add one with `mirk provider add`.")
+    })?;
+    if let Some(targets) = tenant.routes.get(name) {
+        let found: Vec<_> = targets.iter().filter_map(|target| addressed(tenant, target)).collect();
+        if found.is_empty() {
+            return Err(not_found("None of the targets of this route is there and enabled."));
+        }
+        return Ok(found);
+    }
+    if let Some(target) = addressed(tenant, name) {
+        return Ok(vec![target]);
+    }
+    bare(tenant, name, operation).map(|target| vec![target])
+}
+
+/// Reads `provider/model`; the model's own name may hold slashes.
+fn addressed(tenant: &Tenant, name: &str) -> Option<Target> {
+    let (provider, model) = name.split_once('/')?;
+    let upstream = enabled(tenant).find(|upstream| &*upstream.name == provider)?;
+    (!model.is_empty()).then(|| Target { upstream: Arc::clone(upstream), model: Arc::from(model) })
+}
+
+fn enabled(tenant: &Tenant) -> impl Iterator<Item = &Arc<Upstream>> {
+    tenant.upstreams.iter().filter(|upstream| upstream.row.enabled)
+}
+
+/// Those that list the model; else those without a list whose kind is known to have it; else
+/// those without a list that speak the request's dialect.
+fn bare(tenant: &Tenant, name: &str, operation: Operation) -> Result<Target, Problem> {
+    let unlisted = || enabled(tenant).filter(|upstream| upstream.row.models.is_empty());
+    let ranks: [Vec<&Arc<Upstream>>; 3] = [
+        enabled(tenant).filter(|upstream| upstream.lists(name)).collect(),
+        unlisted().filter(|upstream| catalog::find(upstream.facts.name, name).is_some()).collect(),
+        unlisted().filter(|upstream| upstream.facts.serves(operation)).collect(),
+    ];
+    match ranks.iter().find(|rank| !rank.is_empty()).map(Vec::as_slice) {
+        Some([only]) => Ok(Target { upstream: Arc::clone(only), model: Arc::from(name) }),
+        Some(_) => Err(not_found("More than one provider may have this model. Ask for it as provider/model.")),
+        None => Err(not_found("No provider has this model. `mirk model list` shows those there are.")),
+    }
+}
+
+fn not_found(words: &'static str) -> Problem {
+    Problem::new(Kind::ModelNotFound, words).about("model")
+}
+
+/// The attempts for `targets`: every credential of each, starting with the one whose turn it
+/// is; those that are cooling down come last.
+pub(crate) fn attempts(targets: &[Target], operation: Operation) -> Result<Vec<Attempt>, Problem> {
+    let speaking: Vec<_> =
+        targets.iter().filter(|target| target.upstream.facts.serves(operation)).collect();
+    if speaking.is_empty() {
+        let dialect = operation.dialect();
+        let words = format!("The provider of this model does not speak {dialect}; ask it in a dialect it speaks.");
+        return Err(Problem::new(Kind::BadRequest, words).about("model"));
+    }
+    let mut attempts = Vec::new();
+    let mut cooling = Vec::new();
+    for target in speaking {
+        let credentials = &target.upstream.credentials;
+        let turn = target.upstream.turn.fetch_add(1, Ordering::Relaxed);
+        let start = turn.checked_rem(credentials.len()).unwrap_or(0);
+        for credential in credentials.iter().cycle().skip(start).take(credentials.len()) {
+            let rank = if credential.pool.is_parked() { &mut cooling } else { &mut attempts };
+            rank.push(Attempt {
+                upstream: Arc::clone(&target.upstream),
+                credential: Arc::clone(credential),
+                model: Arc::clone(&target.model),
+            });
+        }
+    }
+    attempts.append(&mut cooling);
+    attempts.truncate(MOST_ATTEMPTS);
+    if attempts.is_empty() {
+        let words = "No usable credential is stored for this provider. Add one with `mirk credential add`.";
+        return Err(Problem::new(Kind::NoCredential, words));
+    }
+    Ok(attempts)
+}

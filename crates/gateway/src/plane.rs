@@ -1,0 +1,201 @@
+//! The directory as the data path uses it: rows that verify, addresses parsed, pools at hand.
+//!
+//! Invariant: a row whose MAC does not verify does not exist here. A plane never changes; a new
+//! one replaces it whole, before the change that caused it is answered.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, atomic::AtomicUsize},
+};
+
+use http::HeaderValue;
+use mirk_model::{ApiKey, CredentialRow, Kid, Problem, ProviderRow, Secret, TenantId};
+use mirk_provider::{address::BaseUrl, kind::Facts};
+use mirk_store::Directory;
+use mirk_vault::{Place, SealKind, Vault};
+use zeroize::Zeroize;
+
+use crate::{
+    egress::{Egress, OriginPool, lock},
+    limits::KeyLife,
+};
+
+/// How long an opened credential is kept, in nanoseconds.
+const OPENED_FOR: u64 = 60_000_000_000;
+
+/// One key, verified, with its living part.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) row: Arc<ApiKey>,
+    pub(crate) life: Arc<KeyLife>,
+}
+
+/// One configured provider and its credentials.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    pub(crate) row: Arc<ProviderRow>,
+    pub(crate) name: Arc<str>,
+    pub(crate) facts: &'static Facts,
+    pub(crate) base: BaseUrl,
+    /// In order of creation. A provider that needs none has one without a secret.
+    pub(crate) credentials: Vec<Arc<Credential>>,
+    /// Which credential is next.
+    pub(crate) turn: AtomicUsize,
+}
+
+/// One credential and the connections that are made with it.
+#[derive(Debug)]
+pub(crate) struct Credential {
+    row: Option<Arc<CredentialRow>>,
+    pub(crate) pool: Arc<OriginPool>,
+    opened: Mutex<Option<Opened>>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    header: HeaderValue,
+    secret: Arc<Secret<Vec<u8>>>,
+    until: u64,
+}
+
+/// Everything of one tenant that routing needs.
+#[derive(Debug, Default)]
+pub(crate) struct Tenant {
+    pub(crate) upstreams: Vec<Arc<Upstream>>,
+    pub(crate) routes: HashMap<String, Vec<String>>,
+}
+
+/// A snapshot for the data path.
+#[derive(Debug, Default)]
+pub(crate) struct Plane {
+    pub(crate) keys: HashMap<Kid, Key>,
+    pub(crate) tenants: HashMap<TenantId, Tenant>,
+}
+
+impl Plane {
+    /// Builds a plane from `directory`, keeping from `old` what lives on. Keys that are gone or
+    /// revoked end what they have under way.
+    pub(crate) fn build(directory: &Directory, vault: &Vault, egress: &Egress, old: &Self) -> Self {
+        let mut plane = Self::default();
+        for (kid, row) in &directory.keys {
+            if directory.blocked.contains(kid) || !vault.row_mac_valid(&row.mac_input(), &row.row_mac) {
+                continue;
+            }
+            let life = old.keys.get(kid).map_or_else(Arc::default, |key| Arc::clone(&key.life));
+            plane.keys.insert(*kid, Key { row: Arc::clone(row), life });
+        }
+        for (kid, key) in &old.keys {
+            if plane.keys.get(kid).is_none_or(|key| key.row.revoked_at.is_some()) {
+                key.life.revoke();
+            }
+        }
+        let known = |mac_input: &[u8], mac: &[u8; 32]| vault.row_mac_valid(mac_input, mac);
+        for row in directory.providers.iter().filter(|row| known(&row.mac_input(), &row.row_mac)) {
+            let credentials = directory
+                .credentials
+                .iter()
+                .filter(|credential| credential.provider == row.id && credential.tenant == row.tenant)
+                .filter(|credential| known(&credential.mac_input(), &credential.row_mac));
+            if let Some(upstream) = Upstream::build(row, credentials, egress) {
+                plane.tenants.entry(row.tenant).or_default().upstreams.push(Arc::new(upstream));
+            }
+        }
+        for row in directory.routes.iter().filter(|row| known(&row.mac_input(), &row.row_mac)) {
+            let tenant = plane.tenants.entry(row.tenant).or_default();
+            tenant.routes.insert(row.alias.clone(), row.targets.clone());
+        }
+        plane
+    }
+
+    /// Forgets opened credentials whose time is over.
+    pub(crate) fn sweep(&self, now: u64) {
+        let upstreams = self.tenants.values().flat_map(|tenant| &tenant.upstreams);
+        for credential in upstreams.flat_map(|upstream| &upstream.credentials) {
+            let mut opened = lock(&credential.opened);
+            if opened.as_ref().is_some_and(|opened| now >= opened.until) {
+                *opened = None;
+            }
+        }
+    }
+}
+
+impl Upstream {
+    fn build<'a>(
+        row: &Arc<ProviderRow>,
+        rows: impl Iterator<Item = &'a Arc<CredentialRow>>,
+        egress: &Egress,
+    ) -> Option<Self> {
+        let facts = mirk_provider::kind::by_name(&row.kind)?;
+        let base = BaseUrl::parse(&row.base_url).ok()?;
+        let origin = base.origin();
+        // A credential that is bound to another origin is never opened for this one.
+        let mut credentials: Vec<_> = rows
+            .filter(|credential| credential.enabled && credential.origin == origin.to_string())
+            .map(|credential| Arc::new(Credential::new(Some(credential), egress.pool(&origin, Some(credential.id)))))
+            .collect();
+        if credentials.is_empty() && facts.may_lack_credential {
+            credentials.push(Arc::new(Credential::new(None, egress.pool(&origin, None))));
+        }
+        Some(Self {
+            row: Arc::clone(row),
+            name: Arc::from(row.name.as_str()),
+            facts,
+            base,
+            credentials,
+            turn: AtomicUsize::new(0),
+        })
+    }
+
+    /// Whether the provider's own list has the model; a provider without a list may have any.
+    pub(crate) fn lists(&self, model: &str) -> bool {
+        self.row.models.iter().any(|known| known == model)
+    }
+}
+
+impl Credential {
+    fn new(row: Option<&Arc<CredentialRow>>, pool: Arc<OriginPool>) -> Self {
+        Self { row: row.cloned(), pool, opened: Mutex::default() }
+    }
+
+    /// The header that carries the secret, and the secret itself so that an echo of it can be
+    /// masked. Opened at most once a minute.
+    pub(crate) fn open(
+        &self,
+        vault: &Vault,
+        facts: &Facts,
+        now: u64,
+    ) -> Result<Option<(HeaderValue, Arc<Secret<Vec<u8>>>)>, Problem> {
+        let Some(row) = &self.row else { return Ok(None) };
+        let mut opened = lock(&self.opened);
+        if let Some(opened) = opened.as_ref().filter(|opened| now < opened.until) {
+            return Ok(Some((opened.header.clone(), Arc::clone(&opened.secret))));
+        }
+        let place =
+            Place::of(row.tenant, "credential", row.id.as_bytes(), "sealed").at_generation(row.generation);
+        let secret = vault
+            .open_sealed(&place, SealKind::ProviderKey, &row.sealed)
+            .map_err(|_integrity| integrity())?;
+        let header = header(facts, secret.expose())?;
+        let secret = Arc::new(secret);
+        let until = now.saturating_add(OPENED_FOR);
+        *opened = Some(Opened { header: header.clone(), secret: Arc::clone(&secret), until });
+        Ok(Some((header, secret)))
+    }
+}
+
+fn header(facts: &Facts, secret: &[u8]) -> Result<HeaderValue, Problem> {
+    let mut bytes = facts.auth.prefix().as_bytes().to_vec();
+    bytes.extend_from_slice(secret);
+    let value = HeaderValue::from_bytes(&bytes);
+    bytes.zeroize();
+    let mut value = value.map_err(|_invalid| integrity())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn integrity() -> Problem {
+    Problem::new(
+        mirk_model::Kind::VaultIntegrity,
+        "The provider's stored credential does not authenticate. Add it again with `mirk credential add`.",
+    )
+}

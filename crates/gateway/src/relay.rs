@@ -1,0 +1,283 @@
+//! The answer on its way to the client: the provider's bytes, counted as they pass.
+//!
+//! Invariant: a stream that the upstream broke off never ends as if it were whole. It gets the
+//! dialect's error event, and then the connection is aborted.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use mirk_dialect::{
+    problem::{error_event, keep_alive},
+    tap::{Tap, Tapped},
+};
+use mirk_model::{Clock, Kind, Operation, Outcome, Problem};
+use tokio::{sync::futures::OwnedNotified, time::Sleep};
+
+use crate::{egress::UpstreamBody, limits::KeyLife, meter::Meter};
+
+/// How long a stream may be silent before the client is told that it still lives. Clients show
+/// warnings after about 20 s and intermediaries cut at 60 s.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// What a relay needs to know about the request it answers.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) operation: Operation,
+    /// Whether the answer is a stream of events, which can carry pings and errors.
+    pub(crate) is_stream: bool,
+    /// Whether only the end of the connection marks the end of the body.
+    pub(crate) is_close_delimited: bool,
+    pub(crate) request_id: String,
+    pub(crate) idle: Duration,
+    /// When the key expires, on the clock that never goes back.
+    pub(crate) expires: Option<u64>,
+}
+
+/// One answer being relayed.
+pub(crate) struct Relay {
+    upstream: Option<UpstreamBody>,
+    /// What was read of the answer before it was chosen.
+    ahead: Option<Bytes>,
+    tap: Tap,
+    meter: Option<Meter>,
+    leg: Leg,
+    life: Arc<KeyLife>,
+    revocation: Option<Pin<Box<OwnedNotified>>>,
+    clock: Arc<dyn Clock>,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// When the upstream last sent an event, and when the client was last sent a byte.
+    heard: u64,
+    said: u64,
+    events: u64,
+    /// Whether the client has been sent whole events only.
+    is_between_events: bool,
+    end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Running,
+    /// The error event was handed on; give it a chance to be written.
+    Flushing,
+    Abort,
+    Done,
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Relay").field("leg", &self.leg).field("end", &self.end).finish_non_exhaustive()
+    }
+}
+
+/// The answer broke off; the client's connection must not end as if it were whole.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the answer broke off")]
+pub struct BrokenOff;
+
+impl Relay {
+    pub(crate) fn new(
+        upstream: UpstreamBody,
+        tap: Tap,
+        meter: Meter,
+        leg: Leg,
+        (life, clock): (Arc<KeyLife>, Arc<dyn Clock>),
+    ) -> Self {
+        let now = clock.mono();
+        Self {
+            upstream: Some(upstream),
+            ahead: None,
+            tap,
+            meter: Some(meter),
+            leg,
+            life,
+            revocation: None,
+            clock,
+            timer: None,
+            heard: now,
+            said: now,
+            events: 0,
+            is_between_events: true,
+            end: End::Running,
+        }
+    }
+
+    /// Reads until the first event is whole, so that an attempt can be judged by it. What was
+    /// read is handed on first. Gives whether the first event is an error, or the upstream broke.
+    pub(crate) async fn peek(&mut self) -> bool {
+        const MOST: usize = 64 * 1024;
+        let mut read = Vec::new();
+        loop {
+            let Some(upstream) = &mut self.upstream else { return false };
+            match std::future::poll_fn(|cx| upstream.poll_piece(cx)).await {
+                Some(Ok(piece)) => {
+                    if self.tap.feed(&piece).is_err() {
+                        return true;
+                    }
+                    if read.is_empty() && self.tap.first_event_complete() {
+                        self.ahead = Some(piece);
+                        return self.tap.error_in_band();
+                    }
+                    read.extend_from_slice(&piece);
+                    if self.tap.first_event_complete() || read.len() > MOST {
+                        self.ahead = Some(read.into());
+                        return self.tap.error_in_band();
+                    }
+                }
+                Some(Err(_broken)) => return true,
+                None => {
+                    self.ahead = Some(read.into());
+                    return self.tap.error_in_band();
+                }
+            }
+        }
+    }
+
+    /// Gives the meter back, for the next attempt.
+    pub(crate) fn into_meter(mut self) -> Option<Meter> {
+        self.meter.take()
+    }
+
+    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        match self.end {
+            End::Running => {}
+            End::Flushing => {
+                self.end = End::Abort;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            End::Abort => {
+                self.end = End::Done;
+                return Poll::Ready(Some(Err(BrokenOff)));
+            }
+            End::Done => return Poll::Ready(None),
+        }
+        if self.is_revoked(cx) {
+            let words = "The API key was revoked or expired; the stream ends here.";
+            return self.break_off(Outcome::Revoked, &Problem::new(Kind::Unauthorized, words));
+        }
+        if let Some(ahead) = self.ahead.take().filter(|ahead| !ahead.is_empty()) {
+            return Poll::Ready(Some(Ok(self.hand_on(ahead))));
+        }
+        let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
+        match upstream.poll_piece(cx) {
+            Poll::Ready(Some(Ok(piece))) => {
+                if self.tap.feed(&piece).is_err() {
+                    return self.cut();
+                }
+                Poll::Ready(Some(Ok(self.hand_on(piece))))
+            }
+            Poll::Ready(Some(Err(_broken))) => self.cut(),
+            Poll::Ready(None) => self.end(),
+            Poll::Pending => self.wait(cx),
+        }
+    }
+
+    fn hand_on(&mut self, piece: Bytes) -> Bytes {
+        self.is_between_events = piece.ends_with(b"\n\n") || piece.ends_with(b"\r\n\r\n");
+        let now = self.clock.mono();
+        self.said = now;
+        if self.tap.events() != self.events || !self.leg.is_stream {
+            self.events = self.tap.events();
+            self.heard = now;
+        }
+        if let Some(meter) = &mut self.meter {
+            meter.first_byte();
+            meter.answered_bytes = self.tap.output_bytes();
+        }
+        piece
+    }
+
+    fn is_revoked(&mut self, cx: &mut Context<'_>) -> bool {
+        let life = &self.life;
+        let revocation = self.revocation.get_or_insert_with(|| Box::pin(life.revocation()));
+        // Polled first, so that a revocation from here on wakes this task.
+        let woken = revocation.as_mut().poll(cx).is_ready();
+        woken || life.is_revoked()
+    }
+
+    /// The upstream ended its body: whole, or only seemingly so.
+    fn end(&mut self) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        let tapped = self.tapped();
+        if (self.leg.is_stream || self.leg.is_close_delimited) && !tapped.terminal && !tapped.error_in_band {
+            return self.cut();
+        }
+        self.end = End::Done;
+        self.upstream = None;
+        if let Some(meter) = self.meter.take() {
+            let outcome = if tapped.error_in_band { Outcome::Failed } else { Outcome::Ok };
+            meter.finish(outcome, &tapped);
+        }
+        Poll::Ready(None)
+    }
+
+    /// What passed, as the tap has it. Called once, at the end.
+    fn tapped(&mut self) -> Tapped {
+        let spent = Tap::new(self.leg.operation, false, "");
+        std::mem::replace(&mut self.tap, spent).finish()
+    }
+
+    fn cut(&mut self) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        let words = "The provider broke off in the middle of its answer.";
+        self.break_off(Outcome::Incomplete, &Problem::new(Kind::UpstreamUnreachable, words))
+    }
+
+    /// Ends the answer so that nobody can take it for whole.
+    fn break_off(&mut self, outcome: Outcome, problem: &Problem) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        let tapped = self.tapped();
+        self.upstream = None;
+        if let Some(meter) = self.meter.take() {
+            meter.finish(outcome, &tapped);
+        }
+        if !self.leg.is_stream {
+            self.end = End::Done;
+            return Poll::Ready(Some(Err(BrokenOff)));
+        }
+        self.end = End::Flushing;
+        Poll::Ready(Some(Ok(error_event(self.leg.operation, problem, &self.leg.request_id))))
+    }
+
+    /// Nothing to hand on now: keep the client waiting politely, but not for ever.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        loop {
+            if let Some(timer) = &mut self.timer {
+                ready!(timer.as_mut().poll(cx));
+            }
+            let now = self.clock.mono();
+            if self.leg.expires.is_some_and(|expires| now >= expires) {
+                self.life.revoke();
+                let words = "The API key expired; the stream ends here.";
+                return self.break_off(Outcome::Revoked, &Problem::new(Kind::Unauthorized, words));
+            }
+            let idle_left = self.leg.idle.checked_sub(since(self.heard, now));
+            let Some(idle_left) = idle_left.filter(|left| !left.is_zero()) else {
+                let words = "The provider fell silent in the middle of its answer.";
+                return self.break_off(Outcome::Incomplete, &Problem::new(Kind::UpstreamTimeout, words));
+            };
+            let ping = keep_alive(self.leg.operation.dialect());
+            let mut wait = idle_left;
+            if self.leg.is_stream && !ping.is_empty() {
+                let quiet = since(self.said, now);
+                if quiet >= KEEP_ALIVE && self.is_between_events {
+                    self.said = now;
+                    self.timer = None;
+                    return Poll::Ready(Some(Ok(Bytes::from_static(ping))));
+                }
+                wait = wait.min(KEEP_ALIVE.saturating_sub(quiet).max(Duration::from_secs(1)));
+            }
+            if let Some(expires) = self.leg.expires {
+                wait = wait.min(Duration::from_nanos(expires.saturating_sub(now)));
+            }
+            self.timer = Some(Box::pin(tokio::time::sleep(wait)));
+        }
+    }
+}
+
+fn since(then: u64, now: u64) -> Duration {
+    Duration::from_nanos(now.saturating_sub(then))
+}
