@@ -344,6 +344,8 @@ fn two_set_ups_at_once_make_one_owner_and_a_link_works_once() {
     with_tenant(&store);
     let now = Timestamp::from_micros(100);
     store.apply(accounts::insert_setup(&[5; 32], now)).unwrap();
+    assert_eq!(accounts::setup_made_at(&*store, &[5; 32]), Ok(Some(now)));
+    assert_eq!(accounts::setup_made_at(&*store, &[6; 32]), Ok(None));
     let shared = store.clone();
     let results = at_once(8, move |number| {
         let account = accounts::Account {
@@ -355,10 +357,10 @@ fn two_set_ups_at_once_make_one_owner_and_a_link_works_once() {
             epoch: 0,
             created_at: now,
         };
-        let used = accounts::use_setup(&[5; 32], now, Timestamp::from_micros(50));
-        shared.apply(used.and(accounts::insert_owner(&account)))
+        shared.apply(accounts::insert_owner(&account).and(accounts::forget_setups()))
     });
     assert_eq!(results.iter().filter(|each| each.is_ok()).count(), 1);
+    assert_eq!(accounts::setup_made_at(&*store, &[5; 32]), Ok(None));
     let owner = accounts::all(&*store).unwrap().remove(0);
     assert_eq!(
         accounts::by_handle(&*store, &owner.handle).unwrap(),

@@ -176,6 +176,35 @@ fn forged_counts_do_not_break_the_sums() {
 }
 
 #[test]
+#[ignore = "needs a small disk of its own: MIRK_STORE_TEST_DISK names its mount point"]
+fn on_a_full_disk_rows_stay_queued_and_get_there_when_there_is_room() {
+    #[expect(clippy::disallowed_methods, reason = "only the caller knows the disk")]
+    let disk = std::env::var_os("MIRK_STORE_TEST_DISK").unwrap();
+    let disk = std::path::PathBuf::from(disk);
+    let store = super::open(&disk.join("data")).unwrap();
+    push(&store, 0..10);
+    store.flush(Duration::from_secs(5)).unwrap();
+    let filler = disk.join("filler");
+    let mut file = std::fs::File::create(&filler).unwrap();
+    while std::io::Write::write_all(&mut file, &[0; 4_096]).is_ok() {}
+    push(&store, 10..60_000);
+    assert!(store.flush(Duration::from_secs(20)).is_err());
+    assert_eq!(store.health(), Err(crate::DbError::Full));
+    let refused = crate::Db::apply(&store, crate::books::settings::set("a", &"b".repeat(9_000)));
+    assert_eq!(refused, Err(crate::DbError::Full));
+    // Also the open handle keeps the space.
+    drop(file);
+    std::fs::remove_file(&filler).unwrap();
+    let start = stopwatch();
+    while store.health().is_err() {
+        assert!(start.elapsed() < Duration::from_secs(5));
+        thread::sleep(Duration::from_millis(20));
+    }
+    store.flush(Duration::from_mins(1)).unwrap();
+    assert_eq!(ledger::count(&store), Ok(60_000));
+}
+
+#[test]
 #[ignore = "prints a figure: microseconds of the writer for one row"]
 fn how_long_a_row_takes() {
     const ROWS: u64 = 100_000;

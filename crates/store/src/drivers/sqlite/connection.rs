@@ -180,6 +180,8 @@ pub(super) fn convert(error: rusqlite::Error) -> DbError {
         return DbError::Misuse(0);
     };
     match failure.code {
+        // The log's index could not grow.
+        _ if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => DbError::Full,
         ErrorCode::DatabaseBusy
         | ErrorCode::DatabaseLocked
         | ErrorCode::FileLockingProtocolFailed => DbError::Busy,
