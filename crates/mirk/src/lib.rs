@@ -1,6 +1,7 @@
 //! The binary's rooms: settings, start-up, the server, the command line, the simulated provider.
 
 pub mod boot;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod folder;

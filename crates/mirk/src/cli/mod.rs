@@ -5,8 +5,6 @@ mod bring_up;
 mod completions;
 mod config;
 mod credential;
-mod demo;
-mod doctor;
 mod door;
 mod exit;
 mod key;
@@ -18,7 +16,6 @@ mod routes;
 mod secret;
 mod setup;
 mod sim;
-mod sweep;
 mod usage;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -65,8 +62,6 @@ enum Command {
     Up(bring_up::Up),
     /// Start Mirk, for service managers: like `up` without the first-run help
     Serve(bring_up::Serve),
-    /// See Mirk work end to end on a simulated provider; leaves nothing behind
-    Demo(demo::Demo),
     /// Make the owner's account
     Setup(setup::Setup),
     /// Make, list and revoke the keys that clients use
@@ -89,10 +84,6 @@ enum Command {
     /// Read and check the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
-    /// Find what is wrong with this installation
-    Doctor(doctor::Doctor),
-    /// Search everything that Mirk keeps for what it must not keep
-    Sweep(sweep::Sweep),
     /// Print every HTTP route with its policy
     Routes(routes::Routes),
     /// Check or show the settings
@@ -138,8 +129,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(mirk) => mirk,
         Err(error) => return out::usage(&error),
     };
-    let invocation = Invocation::new(&mirk.common);
-    match mirk.command.run(&invocation) {
+    let mut invocation = Invocation::new(&mirk.common);
+    match mirk.command.run(&mut invocation) {
         Ok(code) => code,
         Err(failure) => out::failed(&invocation.out, &failure),
     }
@@ -151,11 +142,10 @@ pub(crate) fn command() -> clap::Command {
 }
 
 impl Command {
-    fn run(self, invocation: &Invocation) -> Result<u8, Failure> {
+    fn run(self, invocation: &mut Invocation) -> Result<u8, Failure> {
         match self {
             Self::Up(up) => up.run(invocation),
             Self::Serve(serve) => serve.run(invocation),
-            Self::Demo(demo) => demo.run(invocation),
             Self::Setup(setup) => setup.run(invocation),
             Self::Key(key) => key.run(invocation),
             Self::Provider(provider) => provider.run(invocation),
@@ -164,8 +154,6 @@ impl Command {
             Self::Route(route) => route.run(invocation),
             Self::Usage(usage) => usage.run(invocation),
             Self::Audit(audit) => audit.run(invocation),
-            Self::Doctor(doctor) => doctor.run(invocation),
-            Self::Sweep(sweep) => sweep.run(invocation),
             Self::Routes(routes) => routes.run(invocation),
             Self::Config(config) => config.run(invocation),
             Self::Sim(sim) => sim.run(invocation),
