@@ -19,18 +19,28 @@ fn answer(kind: &'static str, body: impl Into<bytes::Bytes>) -> Response<Body> {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
-        ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        ),
         ("referrer-policy", "no-referrer"),
         ("cross-origin-opener-policy", "same-origin"),
     ] {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
     response
 }
 
 /// Says that all is well, or only that it is not.
 pub(super) fn health(is_well: bool) -> Response<Body> {
-    let body: &'static str = if is_well { r#"{"status":"ok"}"# } else { r#"{"status":"unavailable"}"# };
+    let body: &'static str = if is_well {
+        r#"{"status":"ok"}"#
+    } else {
+        r#"{"status":"unavailable"}"#
+    };
     let mut response = answer("application/json", body);
     if !is_well {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

@@ -68,7 +68,11 @@ impl Running {
     pub fn start(settings: &Settings, installation: Installation) -> Result<Self, ServeError> {
         let other = |problem: mirk_model::Problem| ServeError::Other(problem.to_string());
         let installation = Arc::new(installation);
-        let log = Log::start(settings.log, Arc::clone(&installation.store), Arc::clone(&installation.vault) as _);
+        let log = Log::start(
+            settings.log,
+            Arc::clone(&installation.store),
+            Arc::clone(&installation.vault) as _,
+        );
         let gateway = Gateway::new(Parts {
             vault: Arc::clone(&installation.vault),
             store: Arc::clone(&installation.store),
@@ -92,12 +96,31 @@ impl Running {
             .and_then(|listener| listener.address().ok())
             .ok_or_else(|| ServeError::Other("there is no address to listen on".to_owned()))?;
         let egress = Arc::clone(gateway.egress());
-        let reach = Arc::new(LookUp { egress: Arc::clone(&egress) });
-        let office = Arc::new(Office { control: installation.control(settings, reach), egress });
+        let reach = Arc::new(LookUp {
+            egress: Arc::clone(&egress),
+        });
+        let office = Arc::new(Office {
+            control: installation.control(settings, reach),
+            egress,
+        });
         let service = Service::new(Arc::clone(&gateway), &installation);
-        let server = Server::new(service.clone(), server_limits(settings), PeerHasher::default());
+        let server = Server::new(
+            service.clone(),
+            server_limits(settings),
+            PeerHasher::default(),
+        );
         let server = Arc::new(server);
-        Ok(Self { office, address, log, gateway, service, server, listeners, installation, drain: settings.drain })
+        Ok(Self {
+            office,
+            address,
+            log,
+            gateway,
+            service,
+            server,
+            listeners,
+            installation,
+            drain: settings.drain,
+        })
     }
 
     /// Answers until a signal ends it, then drains.
@@ -115,27 +138,46 @@ impl Running {
     /// As [`Running::run`].
     pub async fn run_until(self, ending: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (end, ended) = watch::channel(false);
-        let commands = socket::bind(self.installation.store.data_dir()).map_err(ServeError::Socket)?;
+        let commands =
+            socket::bind(self.installation.store.data_dir()).map_err(ServeError::Socket)?;
         let commands = tokio::spawn(socket::run(commands, Arc::clone(&self.office)));
         let mut doors = tokio::task::JoinSet::new();
         for listener in self.listeners {
             doors.spawn(Arc::clone(&self.server).run(listener, ended.clone()));
         }
         let keeping = tokio::spawn(housekeeping(Arc::clone(&self.gateway)));
-        self.log.event(self.installation.clock.now(), LogLevel::Info, "start", format!("listening on port {}", self.address.port()));
+        self.log.event(
+            self.installation.clock.now(),
+            LogLevel::Info,
+            "start",
+            format!("listening on port {}", self.address.port()),
+        );
         ending.await;
-        self.log.event(self.installation.clock.now(), LogLevel::Info, "drain", "ending; streams may finish");
+        self.log.event(
+            self.installation.clock.now(),
+            LogLevel::Info,
+            "drain",
+            "ending; streams may finish",
+        );
         self.service.drain();
         // Nobody hears this when the doors are closed already.
         drop(end.send(true));
         let patience = self.drain.saturating_add(Duration::from_secs(5));
-        let drained = tokio::time::timeout(patience, async { while doors.join_next().await.is_some() {} }).await;
+        let drained = tokio::time::timeout(patience, async {
+            while doors.join_next().await.is_some() {}
+        })
+        .await;
         keeping.abort();
         commands.abort();
         if drained.is_err() {
             doors.abort_all();
         }
-        self.log.event(self.installation.clock.now(), LogLevel::Info, "stop", "stopped");
+        self.log.event(
+            self.installation.clock.now(),
+            LogLevel::Info,
+            "stop",
+            "stopped",
+        );
         self.log.close();
         let store = Arc::clone(&self.installation.store);
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
@@ -158,8 +200,13 @@ fn server_limits(settings: &Settings) -> listen::Limits {
     const LOCAL_FACTOR: usize = 40;
     let mut limits = listen::Limits::default();
     limits.bounds.body_bytes = settings.body_bytes as u64;
-    let is_local = settings.listen.iter().all(|address| address.ip().is_loopback());
-    limits.per_peer = settings.per_peer.saturating_mul(if is_local { LOCAL_FACTOR } else { 1 });
+    let is_local = settings
+        .listen
+        .iter()
+        .all(|address| address.ip().is_loopback());
+    limits.per_peer = settings
+        .per_peer
+        .saturating_mul(if is_local { LOCAL_FACTOR } else { 1 });
     limits.drain = settings.drain;
     limits
 }
@@ -173,7 +220,12 @@ fn listeners(settings: &Settings) -> Result<Vec<Listener>, ServeError> {
         match Listener::bind(*address, settings.hosts.iter().map(String::as_str)) {
             Ok(listener) => listeners.push(listener),
             Err(_no_ipv6) if is_default && address.is_ipv6() && !listeners.is_empty() => {}
-            Err(error) => return Err(ServeError::Listen { address: *address, error }),
+            Err(error) => {
+                return Err(ServeError::Listen {
+                    address: *address,
+                    error,
+                });
+            }
         }
     }
     Ok(listeners)

@@ -25,7 +25,11 @@ pub struct OwnRoute {
 }
 
 const fn anonymous(pattern: &'static str) -> OwnRoute {
-    OwnRoute { method: "GET", pattern, policy: "anonymous" }
+    OwnRoute {
+        method: "GET",
+        pattern,
+        policy: "anonymous",
+    }
 }
 
 /// Every route that the gateway does not have.
@@ -34,7 +38,11 @@ pub const OWN_ROUTES: &[OwnRoute] = &[
     anonymous("/health/live"),
     anonymous("/health/ready"),
     anonymous("/.well-known/security.txt"),
-    OwnRoute { method: "GET", pattern: "/setup/{token}", policy: "one-time set-up token" },
+    OwnRoute {
+        method: "GET",
+        pattern: "/setup/{token}",
+        policy: "one-time set-up token",
+    },
 ];
 
 /// The handler of all connections.
@@ -84,14 +92,25 @@ impl Service {
             "/health" | "/health/live" => page::health(true),
             "/health/ready" => page::health(self.is_ready()),
             "/.well-known/security.txt" => page::security_txt(self.shared.clock.now()),
-            _ => page::setup(&self.shared.store, &self.shared.vault, path.strip_prefix("/setup/")?, self.shared.clock.now()),
+            _ => page::setup(
+                &self.shared.store,
+                &self.shared.vault,
+                path.strip_prefix("/setup/")?,
+                self.shared.clock.now(),
+            ),
         };
         if matches!(*request.method(), Method::GET | Method::HEAD) {
             return Some(answer);
         }
         let words = "This path does not take this method; see the Allow header.";
-        let mut response = refusal(Dialect::OpenAiChat, &Problem::new(Kind::MethodNotAllowed, words), &self.id());
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        let mut response = refusal(
+            Dialect::OpenAiChat,
+            &Problem::new(Kind::MethodNotAllowed, words),
+            &self.id(),
+        );
+        response
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         Some(response)
     }
 
@@ -101,7 +120,10 @@ impl Service {
 
     async fn answer(&self, request: Request<Incoming>, conn: &Arc<ConnState>) -> Response<Body> {
         let (head, body) = request.into_parts();
-        let host = head.headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+        let host = head
+            .headers
+            .get(header::HOST)
+            .map(|host| host.to_str().unwrap_or_default());
         let refused = conn.admit_host(host.or_else(|| head.uri.host())).err();
         let draining = || {
             let is_draining = self.shared.is_draining.load(Ordering::Relaxed);
@@ -132,7 +154,9 @@ impl Handler for Service {
         let answered = self.answer(request, conn).await;
         match conn.body_fault() {
             // The body broke a rule while it was read: that is what the client should hear.
-            Some(problem) if answered.status() == StatusCode::BAD_REQUEST => self.refuse(problem, conn),
+            Some(problem) if answered.status() == StatusCode::BAD_REQUEST => {
+                self.refuse(problem, conn)
+            }
             _ => answered,
         }
     }

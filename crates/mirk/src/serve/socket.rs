@@ -84,15 +84,29 @@ async fn serve(stream: UnixStream, office: &Arc<Office>) -> io::Result<()> {
 }
 
 async fn answer(line: &str, office: &Arc<Office>) -> Result<Value, Problem> {
-    let mut request: Value =
-        serde_json::from_str(line).map_err(|_malformed| Problem::new(Kind::BadRequest, "not a line of JSON"))?;
-    let input = request.get_mut("input").map(Value::take).unwrap_or_default();
-    let name = request.get("action").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut request: Value = serde_json::from_str(line)
+        .map_err(|_malformed| Problem::new(Kind::BadRequest, "not a line of JSON"))?;
+    let input = request
+        .get_mut("input")
+        .map(Value::take)
+        .unwrap_or_default();
+    let name = request
+        .get("action")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
     if name == test_provider::ACTION {
         return test_provider::run(&office.control, &office.egress, input).await;
     }
     let office = Arc::clone(office);
-    let performed =
-        tokio::task::spawn_blocking(move || office.control.perform(&Actor::operator(), &name, input)).await;
-    performed.unwrap_or_else(|_panicked| Err(Problem::new(Kind::Internal, "the action failed; see the log")))
+    let performed = tokio::task::spawn_blocking(move || {
+        office.control.perform(&Actor::operator(), &name, input)
+    })
+    .await;
+    performed.unwrap_or_else(|_panicked| {
+        Err(Problem::new(
+            Kind::Internal,
+            "the action failed; see the log",
+        ))
+    })
 }

@@ -137,7 +137,7 @@ fn check_path(target: &[u8]) -> Result<(), Problem> {
     ))
 }
 
-const fn is_method(byte: u8) -> bool {
+fn is_method(byte: u8) -> bool {
     fields::is_token(byte) && !byte.is_ascii_lowercase()
 }
 
