@@ -176,7 +176,7 @@ fn served(attempt: &Attempt) -> Served {
     Served {
         provider: Arc::clone(&attempt.upstream.name),
         model: Arc::clone(&attempt.model),
-        price: mirk_provider::catalog::price(attempt.upstream.facts.name, &attempt.model),
+        facts: attempt.upstream.facts,
     }
 }
 

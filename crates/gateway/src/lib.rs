@@ -225,7 +225,7 @@ impl Gateway {
         });
         let mut meter = Meter::new(Arc::clone(&self.ledger), Arc::clone(&self.clock), stamp, reservation);
         let planned = asked.and_then(|ask| {
-            meter.asked(ask.body.len(), operation.is_count());
+            meter.asked(ask.body.len(), operation);
             let tenant = plane.tenants.get(&admitted.key.tenant);
             let targets = plan::resolve(tenant, &ask.model, operation)?;
             for target in &targets {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use mirk_dialect::tap::{Tapped, estimate};
-use mirk_model::{Clock, Counted, Exchange, Outcome, Price, Usage};
+use mirk_dialect::tap::{Tapped, estimate, estimate_output};
+use mirk_model::{Clock, Counted, Exchange, Operation, Outcome, Usage};
+use mirk_provider::{catalog, kind::Facts};
 
 use crate::{arrive::Stamp, reserve::Reservation};
 
@@ -26,11 +27,10 @@ pub(crate) struct Meter {
     served: Option<Served>,
     status: u16,
     first_byte: Option<u64>,
-    /// Bytes of the request's body, for an estimate of its tokens.
-    asked_bytes: usize,
-    /// Bytes of answer text relayed so far, for the same.
-    pub(crate) answered_bytes: u64,
-    is_count: bool,
+    /// Bytes of the request's body and what it asks for, for an estimate of its tokens.
+    asked: Option<(usize, Operation)>,
+    /// Events and bytes of the answer relayed so far, for the same.
+    pub(crate) answered: (u64, u64),
 }
 
 /// Which upstream served the exchange.
@@ -38,7 +38,7 @@ pub(crate) struct Meter {
 pub(crate) struct Served {
     pub(crate) provider: Arc<str>,
     pub(crate) model: Arc<str>,
-    pub(crate) price: Option<Price>,
+    pub(crate) facts: &'static Facts,
 }
 
 impl Meter {
@@ -56,16 +56,14 @@ impl Meter {
             served: None,
             status: 499,
             first_byte: None,
-            asked_bytes: 0,
-            answered_bytes: 0,
-            is_count: false,
+            asked: None,
+            answered: (0, 0),
         }
     }
 
     /// How much was asked, for the estimate.
-    pub(crate) fn asked(&mut self, bytes: usize, is_count: bool) {
-        self.asked_bytes = bytes;
-        self.is_count = is_count;
+    pub(crate) fn asked(&mut self, bytes: usize, operation: Operation) {
+        self.asked = Some((bytes, operation));
     }
 
     /// Who answers, and with which status.
@@ -88,10 +86,20 @@ impl Meter {
 
     /// Ends the exchange with what the answer said of itself.
     pub(crate) fn finish(mut self, outcome: Outcome, tapped: &Tapped) {
-        let usage = if tapped.error_in_band && tapped.output_bytes == 0 {
+        let usage = if tapped.error_in_band && tapped.events <= 1 {
             Usage::default()
         } else {
-            tapped.usage.unwrap_or_else(|| self.estimated(tapped.output_bytes))
+            let estimated = self.estimated(tapped.events, tapped.output_bytes);
+            match tapped.usage {
+                Some(usage) if usage.counted == Counted::Reported => usage,
+                // Counts that were not believable: whichever is more.
+                Some(usage) => Usage {
+                    input: usage.input.max(estimated.input),
+                    output: usage.output.max(estimated.output),
+                    ..usage
+                },
+                None => estimated,
+            }
         };
         self.settle(outcome, usage);
     }
@@ -101,14 +109,14 @@ impl Meter {
         self.settle(Outcome::Failed, Usage::default());
     }
 
-    /// What passed, when the provider did not say what it counted.
-    fn estimated(&self, output_bytes: u64) -> Usage {
-        if self.is_count {
+    /// What passed, when the provider did not say what it counted. Counting is free.
+    fn estimated(&self, events: u64, bytes: u64) -> Usage {
+        let Some((asked, operation)) = self.asked.filter(|(_, operation)| !operation.is_count()) else {
             return Usage::default();
-        }
+        };
         Usage {
-            input: estimate(self.asked_bytes as u64),
-            output: estimate(output_bytes),
+            input: estimate(asked as u64),
+            output: estimate_output(operation, events, bytes),
             counted: Counted::Estimated,
             ..Usage::default()
         }
@@ -121,13 +129,17 @@ impl Meter {
     fn settle(&mut self, outcome: Outcome, usage: Usage) {
         let Some(reservation) = self.reservation.take() else { return };
         reservation.settle(outcome, &usage);
-        let (provider, model, price) = match self.served.take() {
-            Some(served) => (served.provider, served.model, served.price),
-            None => (Arc::from(""), Arc::from(""), None),
+        let price = |served: &Served| {
+            let entry = catalog::find(served.facts.name, &served.model)?;
+            entry.price_for(usage.input).map(|price| price.cost(&usage))
         };
         let cost = match usage.counted {
             Counted::Nothing => Some(mirk_model::Money::default()),
-            _ => price.map(|price| price.cost(&usage)),
+            Counted::Reported | Counted::Estimated => self.served.as_ref().and_then(price),
+        };
+        let (provider, model) = match self.served.take() {
+            Some(served) => (served.provider, served.model),
+            None => (Arc::from(""), Arc::from("")),
         };
         self.ledger.record(Exchange {
             request: self.stamp.id,
@@ -150,11 +162,8 @@ impl Drop for Meter {
     /// The client left: what was relayed until then is what was used.
     fn drop(&mut self) {
         if self.reservation.is_some() {
-            let usage = if self.first_byte.is_some() && self.answered_bytes > 0 {
-                self.estimated(self.answered_bytes)
-            } else {
-                Usage::default()
-            };
+            let (events, bytes) = self.answered;
+            let usage = if bytes > 0 { self.estimated(events, bytes) } else { Usage::default() };
             self.settle(Outcome::ClientClosed, usage);
         }
     }

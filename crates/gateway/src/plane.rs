@@ -128,12 +128,14 @@ impl Upstream {
         let facts = mirk_provider::kind::by_name(&row.kind)?;
         let base = BaseUrl::parse(&row.base_url).ok()?;
         let origin = base.origin();
+        let rows: Vec<_> = rows.collect();
         // A credential that is bound to another origin is never opened for this one.
         let mut credentials: Vec<_> = rows
+            .iter()
             .filter(|credential| credential.enabled && credential.origin == origin.to_string())
             .map(|credential| Arc::new(Credential::new(Some(credential), egress.pool(&origin, Some(credential.id)))))
             .collect();
-        if credentials.is_empty() && facts.may_lack_credential {
+        if rows.is_empty() && facts.may_lack_credential {
             credentials.push(Arc::new(Credential::new(None, egress.pool(&origin, None))));
         }
         Some(Self {

@@ -188,7 +188,7 @@ impl Relay {
         }
         if let Some(meter) = &mut self.meter {
             meter.first_byte();
-            meter.answered_bytes = self.tap.output_bytes();
+            meter.answered = (self.tap.events(), self.tap.output_bytes());
         }
         piece
     }

@@ -90,6 +90,16 @@ impl RequestId {
         Self(bytes)
     }
 
+    /// The id with these bytes.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes, which sort as the ids do.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// Its text: `req_` and 32 hex digits.
     pub fn text(&self) -> String {
         let mut text = String::with_capacity(36);

@@ -1,6 +1,6 @@
 //! Keys: made, listed, rotated, limited and revoked.
 
-use mirk_model::{ApiKey, KeyKind, KeyLimits, Kid, Kind, ModelFilter, Problem, Scope, ScopeSet, Secret, Timestamp};
+use mirk_model::{ApiKey, KeyKind, KeyLimits, Kid, Kind, ModelFilter, Problem, ScopeSet, Secret, Timestamp};
 use mirk_store::{Batch, DbError, books::keys};
 use mirk_vault::{mint, parse};
 use serde::Deserialize;
@@ -279,7 +279,6 @@ fn moment(field: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, 
     .transpose()
 }
 
-/// Kept so that scopes of other rooms stay in step with what keys can have.
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,6 +287,5 @@ mod tests {
     fn an_unknown_scope_is_named_unless_it_could_be_a_secret() {
         assert!(unknown_scope("admin").public.contains("`admin`"));
         assert!(!unknown_scope("sk-ant-123").public.contains("sk-ant"));
-        assert!(ScopeSet::DEFAULT.has(Scope::Chat));
     }
 }

@@ -7,10 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{
-    Failure,
-    exit::{self, code},
-};
+use super::{Failure, exit::code};
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +142,6 @@ pub(super) fn usage(error: &clap::Error) -> u8 {
     match (error.use_stderr(), printed) {
         (true, _) => code::USAGE,
         (false, Ok(())) => 0,
-        (false, Err(error)) => exit::Failure::io("printing", &error).code,
+        (false, Err(error)) => Failure::io("printing", &error).code,
     }
 }

@@ -161,7 +161,7 @@ impl Running {
         );
         self.service.drain();
         // Nobody hears this when the doors are closed already.
-        drop(end.send(true));
+        end.send(true).unwrap_or_default();
         let patience = self.drain.saturating_add(Duration::from_secs(5));
         let drained = tokio::time::timeout(patience, async {
             while doors.join_next().await.is_some() {}

@@ -31,13 +31,13 @@ const SET_PASSWORD: &str = "
      WHERE id = $3 AND epoch = $4";
 
 const INSERT_SETUP: &str = "
-    INSERT INTO setup_token (mac, created_at, used_at)
-    VALUES ($1, $2, NULL)";
+    INSERT INTO setup_token (mac, created_at)
+    VALUES ($1, $2)";
 
 const SETUP: &str = "
     SELECT created_at
       FROM setup_token
-     WHERE mac = $1 AND used_at IS NULL";
+     WHERE mac = $1";
 
 const FORGET_SETUPS: &str = "
     DELETE FROM setup_token";
@@ -131,7 +131,7 @@ pub fn insert_setup(mac: &[u8; 32], now: Timestamp) -> Batch {
         .expect_rows(1)
 }
 
-/// When the set-up token with this MAC was made, if there is one that was not used.
+/// When the set-up token with this MAC was made, if there is one.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -91,8 +91,8 @@ impl Filter {
         Query::new(
             sql,
             values![
-                &id_bytes(&self.bounds().0),
-                &id_bytes(&until),
+                self.bounds().0.as_bytes(),
+                until.as_bytes(),
                 self.tenant.as_bytes(),
                 self.kid.as_ref().map(Kid::as_str),
             ],
@@ -150,7 +150,7 @@ pub fn page(
 
 fn read(fields: &mut Fields) -> Result<Exchange, DbError> {
     Ok(Exchange {
-        request: id_from_bytes(fields.array()?),
+        request: RequestId::from_bytes(fields.array()?),
         at: fields.time()?,
         tenant: TenantId::from_bytes(fields.array()?),
         kid: Kid::parse(fields.text()?.as_bytes()).ok_or(DbError::Malformed)?,
@@ -248,37 +248,7 @@ pub fn count(reader: &dyn Fetch) -> Result<u64, DbError> {
 /// Removes what arrived before `moment`.
 pub fn forget_before(moment: Timestamp) -> crate::db::Batch {
     let first = RequestId::from_parts(moment.max(Timestamp::from_micros(0)), [0; 10]);
-    crate::db::Batch::new().run(FORGET, values![&id_bytes(&first)])
-}
-
-/// The id's 16 bytes, which sort as the ids do.
-pub(crate) fn id_bytes(id: &RequestId) -> [u8; 16] {
-    let text = id.text();
-    let mut bytes = [0; 16];
-    let digits = text.strip_prefix("req_").unwrap_or(&text).as_bytes();
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair
-            .iter()
-            .fold(0, |byte, digit| byte << 4 | nibble(*digit));
-    }
-    bytes
-}
-
-/// The value of a lower-case hex digit.
-const fn nibble(digit: u8) -> u8 {
-    match digit {
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => digit.wrapping_sub(b'0') & 0x0f,
-    }
-}
-
-fn id_from_bytes(bytes: [u8; 16]) -> RequestId {
-    let (time, random) = bytes.split_at(6);
-    let millis = time
-        .iter()
-        .fold(0, |millis: i64, byte| millis << 8 | i64::from(*byte));
-    let random = random.try_into().unwrap_or_default();
-    RequestId::from_parts(Timestamp::from_micros(millis.saturating_mul(1_000)), random)
+    crate::db::Batch::new().run(FORGET, values![first.as_bytes()])
 }
 
 /// The values of a row, in the order of [`INSERT`], without copying. `request` is its id's bytes.

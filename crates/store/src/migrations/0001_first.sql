@@ -105,8 +105,7 @@ CREATE TABLE account (
 
 CREATE TABLE setup_token (
     mac             {{bytes}} PRIMARY KEY,
-    created_at      {{int}} NOT NULL,
-    used_at         {{int}}
+    created_at      {{int}} NOT NULL
 ) {{table}};
 
 CREATE TABLE audit (

@@ -27,7 +27,8 @@ pub struct Bounds {
     pub body_rate: u64,
     /// Span in which a write must not stall, at the same rate.
     pub write_span: Duration,
-    /// How long an answer may still take once the client has ended its side.
+    /// How long an answer may still take once the client has ended its side. Short: a client that
+    /// ends its side has all but always left, and its upstream call should end with it.
     pub half_close_time: Duration,
 }
 
@@ -44,7 +45,7 @@ impl Default for Bounds {
             body_span: Duration::from_secs(30),
             body_rate: 1024,
             write_span: Duration::from_mins(1),
-            half_close_time: Duration::from_secs(2),
+            half_close_time: Duration::from_millis(50),
         }
     }
 }

@@ -267,7 +267,7 @@ impl Writer {
             .prepare_cached(ledger::INSERT)
             .map_err(convert)?;
         for exchange in &self.rows {
-            let request = ledger::id_bytes(&exchange.request);
+            let request = exchange.request.as_bytes();
             for (index, cell) in ledger::cells(exchange, &request).into_iter().enumerate() {
                 insert
                     .raw_bind_parameter(index + 1, bound(cell))
