@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    guard::ConnState,
+    guard::{Bounds, ConnState},
     listen::{BoxError, Handler, HostPolicy, Limits, Listener, PeerHasher, Server},
 };
 
@@ -146,7 +146,16 @@ struct Served {
 fn serve() -> Served {
     let (client, stream) = tokio::io::duplex(64 * 1024);
     let probe = Probe::default();
-    let server = Server::new(probe.clone(), Limits::default(), PeerHasher::default());
+    // Long enough for a slow answer, whatever the default is.
+    let bounds = Bounds {
+        half_close_time: Duration::from_secs(2),
+        ..Bounds::default()
+    };
+    let limits = Limits {
+        bounds,
+        ..Limits::default()
+    };
+    let server = Server::new(probe.clone(), limits, PeerHasher::default());
     let hosts = Arc::new(HostPolicy::new("127.0.0.1:8790".parse().unwrap(), []));
     let (sender, ending) = watch::channel(false);
     let task = tokio::spawn(async move {
