@@ -100,10 +100,7 @@ fn serve(
     installation: boot::Installation,
     prepare: impl FnOnce(&Running) -> Result<Value, Failure>,
 ) -> Result<u8, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::io("starting", &error))?;
+    let runtime = super::door::server_runtime()?;
     let running = {
         let _entered = runtime.enter();
         Running::start(settings, installation)?

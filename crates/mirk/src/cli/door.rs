@@ -89,6 +89,14 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|error| Failure::io("starting", &error))
 }
 
+/// A runtime for a server: a worker for each core.
+pub(crate) fn server_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("starting", &error))
+}
+
 fn ask(stream: &mut UnixStream, action: &str, input: &Value) -> Result<Value, Failure> {
     let failed = |error: std::io::Error| Failure::io("the running server did not answer", &error);
     let line = zeroize::Zeroizing::new(format!("{}\n", json!({"action": action, "input": input})));
