@@ -18,6 +18,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 NODE_MODULES = HERE / "node_modules"
+# Both the anthropic and the gemini kind are known to have these names: an alias says which is meant.
+ALIASES = ("claude-opus-5-5", "claude-haiku-4-5")
 # Seconds that one command of `mirk`, or its start, may take.
 PATIENCE = 30
 
@@ -117,6 +119,8 @@ class Installation:
         # A provider that is there but switched off, for what must not go anywhere.
         self.mirk("provider", "add", "asleep", "--kind", "ollama", "--base-url", self.sim)
         self.mirk("provider", "disable", "asleep")
+        for model in ALIASES:
+            self.mirk("route", "set", model, "--to", f"anthropic/{model}")
         self.key = json.loads(self.mirk("key", "create", "--label", "t", "--json"))["key"]
         self.url = self._serve("serve", "--listen", "127.0.0.1:0", "--json")["url"]
         self._server = self._processes[-1]
@@ -186,6 +190,13 @@ class Installation:
 
     def forget(self):
         self._ask_sim("DELETE", "/_sim/requests")
+
+    def run(self, command: list, environment: dict[str, str], **more) -> subprocess.CompletedProcess:
+        """Runs a client with nothing on its standard input, in an empty folder of its own unless told."""
+        work = self.folder / "work"
+        work.mkdir(exist_ok=True)
+        asked = {"cwd": work, "stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "timeout": 90} | more
+        return subprocess.run(command, env=self.environment(**environment), **asked)
 
     def script(self, status: int, headers: dict[str, str], body: str):
         """The simulated provider answers its next request with this."""

@@ -23,7 +23,12 @@ def asking(text, **more):
     return {"model": MODEL, "max_tokens": 2048, "messages": [{"role": "user", "content": text}]} | more
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "anthropic/claude-sonnet-4-5"])
+AMBIGUOUS = pytest.mark.xfail(strict=True, reason="plan::bare: the gemini kind's catalogue has Claude's names too")
+
+
+@pytest.mark.parametrize("model", [
+    pytest.param("claude-opus-5", marks=AMBIGUOUS), "claude-sonnet-5", "anthropic/claude-opus-5"
+])
 def test_a_model_is_found_by_its_bare_name_and_with_its_provider(client, mirk, model):
     answer = client.messages.create(**asking(mirk.says()) | {"model": model})
     assert answer.content[0].text == mirk.completion
@@ -41,7 +46,7 @@ def test_a_message_is_answered_with_its_usage(client, mirk):
 
 
 def test_the_version_header_and_the_body_arrive_as_the_sdk_sent_them(client, mirk):
-    client.messages.create(**asking(mirk.says(), temperature=1.0))
+    client.messages.create(**asking(mirk.says(), extra_body={"temperature": 1.0}))
     (received,) = mirk.received()
     assert dict(received["headers"])["anthropic-version"] == client.default_headers["anthropic-version"]
     assert b'"temperature":1.0' in received["body"]
