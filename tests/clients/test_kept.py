@@ -2,10 +2,13 @@
 
 import base64
 import json
+import re
 
 import pytest
 
 pytestmark = pytest.mark.last
+# The other tests make keys of their own.
+ANY_KEY = re.compile(rb"mrk_[lt][upm]_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}")
 
 
 def forms(text):
@@ -46,18 +49,17 @@ def test_the_search_finds_what_is_there(tmp_path, mirk):
             (tmp_path / f"{name}-{number}").write_bytes(kept)
     found, read = search(tmp_path, mirk.markers)
     assert read == 5 * len(mirk.markers)
-    # What stands in the key's files is found twice there: the key holds its secret.
     assert {file for _, file in found} == {path.name for path in tmp_path.iterdir()}
     assert {what for what, _ in found} == set(mirk.markers)
+    assert ANY_KEY.search(mirk.key.encode())
 
 
 def test_nothing_is_kept_while_it_runs_and_after_it_has_stopped(mirk):
     if mirk.rows() == 0:
         pytest.skip("no other test ran, so there is nothing to find")
     usage = mirk.usage()
-    is_running = [True, False]
-    for running in is_running:
-        if not running:
+    for is_running in (True, False):
+        if not is_running:
             assert mirk.stop_server() == 0
         found, read = search(mirk.data, mirk.markers)
         assert read >= 2, "the data folder was read"
@@ -65,8 +67,10 @@ def test_nothing_is_kept_while_it_runs_and_after_it_has_stopped(mirk):
         # The search reads what is really kept: a model's name is.
         kept = b"".join(path.read_bytes() for path in mirk.data.rglob("*") if path.is_file())
         assert b"gpt-5.4" in kept or b"claude-opus-5-5" in kept or b"gemini-2.5-flash" in kept
+        assert ANY_KEY.search(kept) is None
     log = mirk.log.read_bytes().lower()
     assert b"listening" in log
+    assert ANY_KEY.search(mirk.log.read_bytes()) is None
     assert [what for what, text in mirk.markers.items() if any(form in log for form in forms(text))] == []
     config = mirk.home / ".config"
     assert search(config, mirk.markers)[0] == []
