@@ -4,6 +4,7 @@ pub mod boot;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod folder;
 pub mod keyring;
 pub mod log;

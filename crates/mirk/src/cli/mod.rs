@@ -5,6 +5,7 @@ mod bring_up;
 mod completions;
 mod config;
 mod credential;
+mod doctor;
 mod door;
 mod exit;
 mod key;
@@ -84,6 +85,8 @@ enum Command {
     /// Read and check the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Look for what is wrong with this installation and the machine around it
+    Doctor(doctor::Doctor),
     /// Print every HTTP route with its policy
     Routes(routes::Routes),
     /// Check or show the settings
@@ -154,6 +157,7 @@ impl Command {
             Self::Route(route) => route.run(invocation),
             Self::Usage(usage) => usage.run(invocation),
             Self::Audit(audit) => audit.run(invocation),
+            Self::Doctor(doctor) => doctor.run(invocation),
             Self::Routes(routes) => routes.run(invocation),
             Self::Config(config) => config.run(invocation),
             Self::Sim(sim) => sim.run(invocation),
