@@ -99,6 +99,7 @@ async fn try_all(gateway: Arc<Gateway>, planned: Planned) -> Result<Attempted, P
         let leg = Leg {
             operation: ask.operation,
             is_stream: ask.is_stream,
+            has_room: false,
             is_close_delimited: false,
             request_id: request_id.clone(),
             idle: gateway.egress.timeouts().idle,
@@ -150,20 +151,24 @@ async fn try_one(
     if !parts.status.is_success() {
         return refused(attempt, (head, body), &parts.headers, (meter, secret.as_deref().map(|s| s.expose().as_slice()))).await;
     }
-    if ask.is_stream && is_json(&parts.headers) && ask.operation.dialect() != mirk_model::Dialect::Ollama {
-        return not_a_stream(head, body, (meter, leg, ask.operation), secret.as_deref().map(|s| s.expose().as_slice())).await;
-    }
-    let is_event_stream = ask.is_stream;
+    // JSON where a stream was asked for: an answer in one piece, Gemini's array, or an error.
+    let is_document = ask.is_stream && is_json(&parts.headers);
     let is_close_delimited = parts.version < http::Version::HTTP_2
         && !parts.headers.contains_key(header::CONTENT_LENGTH)
         && !parts.headers.contains_key(header::TRANSFER_ENCODING);
-    let leg = Leg { is_close_delimited, ..leg };
+    let is_lines = ask.operation.dialect() == mirk_model::Dialect::Ollama;
+    let has_room = ask.is_stream && (is_lines || !is_document);
+    let leg = Leg { is_close_delimited, has_room, ..leg };
     let content_type = content_type(&parts.headers);
-    let tap = Tap::new(ask.operation, is_event_stream, content_type);
+    let tap = Tap::new(ask.operation, ask.is_stream, content_type);
     let state = (Arc::clone(&admitted.life), Arc::clone(&gateway.clock));
     let mut relay = Box::new(Relay::new(body, tap, meter, leg, state));
-    if is_event_stream && !is_last && relay.peek().await {
-        let problem = Problem::new(Kind::UpstreamUnreachable, "The provider broke off before its first event.");
+    if (is_document || (ask.is_stream && !is_last)) && relay.peek().await {
+        let problem = if is_document {
+            disguised(relay.peeked())
+        } else {
+            Problem::new(Kind::UpstreamUnreachable, "The provider broke off before its first event.")
+        };
         return match relay.into_meter() {
             Some(meter) => Tried::NextProblem(problem, meter),
             None => Tried::Chosen(whole(head, Bytes::new(), problem)),
@@ -263,31 +268,11 @@ fn whole(head: Head, body: Bytes, problem: Problem) -> Attempted {
     Attempted::Whole { head, body, problem }
 }
 
-/// Streaming was asked for and JSON came: an error in disguise, or an answer in one piece.
-async fn not_a_stream(
-    head: Head,
-    body: UpstreamBody,
-    (mut meter, leg, operation): (Meter, Leg, mirk_model::Operation),
-    secret: Option<&[u8]>,
-) -> Tried {
-    let text = read_error(body).await;
-    let mut tap = Tap::new(operation, false, "application/json");
-    let is_read = tap.feed(&text).is_ok();
-    let tapped = tap.finish();
-    if !is_read || tapped.error_in_band || !tapped.terminal {
-        let is_quota = memchr::memmem::find(&text, b"rate_limit").is_some()
-            || memchr::memmem::find(&text, b"quota").is_some();
-        let kind = if is_quota { Kind::RateLimited } else { Kind::UpstreamMalformed };
-        let words = "The provider answered with an error where a stream was asked for.";
-        drop(leg);
-        return Tried::NextProblem(Problem::new(kind, words), meter);
-    }
-    meter.first_byte();
-    meter.finish(mirk_model::Outcome::Ok, &tapped);
-    let mut head = head;
-    head.headers.remove(header::CONTENT_LENGTH);
-    let problem = Problem::new(Kind::UpstreamMalformed, "The provider did not stream its answer.");
-    Tried::Chosen(whole(head, Bytes::from(scrub(&text, secret).into_owned()), problem))
+/// Streaming was asked for, and JSON came that is an error in disguise.
+fn disguised(text: &[u8]) -> Problem {
+    let is_quota = [&b"rate_limit"[..], b"quota"].iter().any(|word| memchr::memmem::find(text, word).is_some());
+    let kind = if is_quota { Kind::RateLimited } else { Kind::UpstreamMalformed };
+    Problem::new(kind, "The provider answered with an error where a stream was asked for.")
 }
 
 async fn read_error(mut body: UpstreamBody) -> Bytes {

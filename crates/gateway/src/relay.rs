@@ -16,7 +16,7 @@ use mirk_dialect::{
     problem::{error_event, keep_alive},
     tap::{Tap, Tapped},
 };
-use mirk_model::{Clock, Kind, Operation, Outcome, Problem};
+use mirk_model::{Clock, Dialect, Kind, Operation, Outcome, Problem};
 use tokio::{sync::futures::OwnedNotified, time::Sleep};
 
 use crate::{egress::UpstreamBody, limits::KeyLife, meter::Meter};
@@ -29,8 +29,11 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(crate) struct Leg {
     pub(crate) operation: Operation,
-    /// Whether the answer is a stream of events, which can carry pings and errors.
+    /// Whether a stream was asked for, so that the answer must say itself that it is whole.
     pub(crate) is_stream: bool,
+    /// Whether the answer is made of events or lines, between which Mirk can say something; a
+    /// JSON document has no room for that.
+    pub(crate) has_room: bool,
     /// Whether only the end of the connection marks the end of the body.
     pub(crate) is_close_delimited: bool,
     pub(crate) request_id: String,
@@ -55,9 +58,44 @@ pub(crate) struct Relay {
     heard: u64,
     said: u64,
     events: u64,
-    /// Whether the client has been sent whole events only.
-    is_between_events: bool,
+    said_last: Tail,
     end: End,
+}
+
+/// The last bytes that the client was sent.
+#[derive(Clone, Copy, Debug)]
+struct Tail([u8; 4]);
+
+impl Tail {
+    /// Nothing was sent yet, which is as good as whole events.
+    const START: Self = Self(*b"\n\n\n\n");
+
+    fn push(&mut self, piece: &[u8]) {
+        for byte in piece.get(piece.len().saturating_sub(4)..).unwrap_or(piece) {
+            self.0.rotate_left(1);
+            if let Some(last) = self.0.last_mut() {
+                *last = *byte;
+            }
+        }
+    }
+
+    /// Whether whole events only were sent. Lines end in CR, LF or both; a blank one ends an event.
+    fn ends_event(self) -> bool {
+        let all = self.0.as_slice();
+        let line = all.strip_suffix(b"\n").map(|rest| rest.strip_suffix(b"\r").unwrap_or(rest));
+        let line = line.or_else(|| all.strip_suffix(b"\r"));
+        line.is_some_and(|line| line.ends_with(b"\n") || line.ends_with(b"\r"))
+    }
+
+    /// What must come before an event of our own, lest it becomes a part of a broken one.
+    fn gap(self, is_lines: bool) -> &'static [u8] {
+        match (is_lines, self.0.ends_with(b"\n")) {
+            (true, true) => b"",
+            (true, false) => b"\n",
+            (false, _) if self.ends_event() => b"",
+            (false, _) => b"\n\n",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +140,7 @@ impl Relay {
             heard: now,
             said: now,
             events: 0,
-            is_between_events: true,
+            said_last: Tail::START,
             end: End::Running,
         }
     }
@@ -132,10 +170,15 @@ impl Relay {
                 Some(Err(_broken)) => return true,
                 None => {
                     self.ahead = Some(read.into());
-                    return self.tap.error_in_band();
+                    return self.tap.error_in_band() || !self.tap.first_event_complete();
                 }
             }
         }
+    }
+
+    /// What [`Relay::peek`] read.
+    pub(crate) fn peeked(&self) -> &[u8] {
+        self.ahead.as_deref().unwrap_or_default()
     }
 
     /// Gives the meter back, for the next attempt.
@@ -158,8 +201,7 @@ impl Relay {
             End::Done => return Poll::Ready(None),
         }
         if self.is_revoked(cx) {
-            let words = "The API key was revoked or expired; the stream ends here.";
-            return self.break_off(Outcome::Revoked, &Problem::new(Kind::Unauthorized, words));
+            return self.revoke("The API key was revoked or expired; the stream ends here.");
         }
         if let Some(ahead) = self.ahead.take().filter(|ahead| !ahead.is_empty()) {
             return Poll::Ready(Some(Ok(self.hand_on(ahead))));
@@ -179,10 +221,12 @@ impl Relay {
     }
 
     fn hand_on(&mut self, piece: Bytes) -> Bytes {
-        self.is_between_events = piece.ends_with(b"\n\n") || piece.ends_with(b"\r\n\r\n");
+        self.said_last.push(&piece);
         let now = self.clock.mono();
         self.said = now;
-        if self.tap.events() != self.events || !self.leg.is_stream {
+        // A comment in an event stream is not an event; elsewhere there are none.
+        let has_comments = self.leg.has_room && self.leg.operation.dialect() != Dialect::Ollama;
+        if self.tap.events() != self.events || !has_comments {
             self.events = self.tap.events();
             self.heard = now;
         }
@@ -198,14 +242,17 @@ impl Relay {
         let revocation = self.revocation.get_or_insert_with(|| Box::pin(life.revocation()));
         // Polled first, so that a revocation from here on wakes this task.
         let woken = revocation.as_mut().poll(cx).is_ready();
-        woken || life.is_revoked()
+        if self.leg.expires.is_some_and(|expires| self.clock.mono() >= expires) {
+            self.life.revoke();
+        }
+        woken || self.life.is_revoked()
     }
 
     /// The upstream ended its body: whole, or only seemingly so.
     fn end(&mut self) -> Poll<Option<Result<Bytes, BrokenOff>>> {
         let tapped = self.tapped();
         if (self.leg.is_stream || self.leg.is_close_delimited) && !tapped.terminal && !tapped.error_in_band {
-            return self.cut();
+            return self.break_off(Outcome::Incomplete, &cut(), &tapped);
         }
         self.end = End::Done;
         self.upstream = None;
@@ -223,23 +270,36 @@ impl Relay {
     }
 
     fn cut(&mut self) -> Poll<Option<Result<Bytes, BrokenOff>>> {
-        let words = "The provider broke off in the middle of its answer.";
-        self.break_off(Outcome::Incomplete, &Problem::new(Kind::UpstreamUnreachable, words))
+        let tapped = self.tapped();
+        self.break_off(Outcome::Incomplete, &cut(), &tapped)
     }
 
     /// Ends the answer so that nobody can take it for whole.
-    fn break_off(&mut self, outcome: Outcome, problem: &Problem) -> Poll<Option<Result<Bytes, BrokenOff>>> {
-        let tapped = self.tapped();
+    fn break_off(
+        &mut self,
+        outcome: Outcome,
+        problem: &Problem,
+        tapped: &Tapped,
+    ) -> Poll<Option<Result<Bytes, BrokenOff>>> {
         self.upstream = None;
         if let Some(meter) = self.meter.take() {
-            meter.finish(outcome, &tapped);
+            meter.finish(outcome, tapped);
         }
-        if !self.leg.is_stream {
+        if !self.leg.has_room {
             self.end = End::Done;
             return Poll::Ready(Some(Err(BrokenOff)));
         }
         self.end = End::Flushing;
-        Poll::Ready(Some(Ok(error_event(self.leg.operation, problem, &self.leg.request_id))))
+        let operation = self.leg.operation;
+        let gap = self.said_last.gap(operation.dialect() == Dialect::Ollama);
+        let event = error_event(operation, problem, &self.leg.request_id);
+        Poll::Ready(Some(Ok(if gap.is_empty() { event } else { [gap, &event].concat().into() })))
+    }
+
+    /// The key is dead: so is what it has under way.
+    fn revoke(&mut self, words: &'static str) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        let tapped = self.tapped();
+        self.break_off(Outcome::Revoked, &Problem::new(Kind::Unauthorized, words), &tapped)
     }
 
     /// Nothing to hand on now: keep the client waiting politely, but not for ever.
@@ -251,19 +311,19 @@ impl Relay {
             let now = self.clock.mono();
             if self.leg.expires.is_some_and(|expires| now >= expires) {
                 self.life.revoke();
-                let words = "The API key expired; the stream ends here.";
-                return self.break_off(Outcome::Revoked, &Problem::new(Kind::Unauthorized, words));
+                return self.revoke("The API key expired; the stream ends here.");
             }
             let idle_left = self.leg.idle.checked_sub(since(self.heard, now));
             let Some(idle_left) = idle_left.filter(|left| !left.is_zero()) else {
                 let words = "The provider fell silent in the middle of its answer.";
-                return self.break_off(Outcome::Incomplete, &Problem::new(Kind::UpstreamTimeout, words));
+                let tapped = self.tapped();
+                return self.break_off(Outcome::Incomplete, &Problem::new(Kind::UpstreamTimeout, words), &tapped);
             };
             let ping = keep_alive(self.leg.operation.dialect());
             let mut wait = idle_left;
-            if self.leg.is_stream && !ping.is_empty() {
+            if self.leg.has_room && !ping.is_empty() {
                 let quiet = since(self.said, now);
-                if quiet >= KEEP_ALIVE && self.is_between_events {
+                if quiet >= KEEP_ALIVE && self.said_last.ends_event() {
                     self.said = now;
                     self.timer = None;
                     return Poll::Ready(Some(Ok(Bytes::from_static(ping))));
@@ -276,6 +336,10 @@ impl Relay {
             self.timer = Some(Box::pin(tokio::time::sleep(wait)));
         }
     }
+}
+
+fn cut() -> Problem {
+    Problem::new(Kind::UpstreamUnreachable, "The provider broke off in the middle of its answer.")
 }
 
 fn since(then: u64, now: u64) -> Duration {
