@@ -79,3 +79,21 @@ def each_request_is_counted_and_clean(request, mirk):
     marker = request.node.get_closest_marker("rows")
     assert mirk.rows() - before == (marker.args[0] if marker else len(received)), "rows in the ledger"
     assert mirk.trap.asked == [], "a client tried to reach something else than Mirk"
+
+
+@pytest.fixture
+def alone(mirk):
+    """Adds a provider of its own for one model, so that a refused credential is set aside for no other test."""
+    names = []
+
+    def add(kind, model):
+        names.append(f"alone-{kind}")
+        mirk.mirk(
+            "provider", "add", names[-1], "--kind", kind, "--base-url", mirk.base(kind), "--secret", "env:CREDENTIAL",
+            "--models", model, CREDENTIAL=mirk.credential,
+        )
+        return model
+
+    yield add
+    for name in names:
+        mirk.mirk("provider", "remove", name, "--yes")

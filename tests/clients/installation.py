@@ -111,9 +111,9 @@ class Installation:
 
     def start(self):
         self.sim = self._serve("sim", "--listen", "127.0.0.1:0", "--json")["url"]
-        for name, path in (("openai", "/v1"), ("anthropic", ""), ("gemini", "")):
+        for kind in ("openai", "anthropic", "gemini"):
             self.mirk(
-                "provider", "add", name, "--kind", name, "--base-url", self.sim + path, "--secret", "env:CREDENTIAL",
+                "provider", "add", kind, "--kind", kind, "--base-url", self.base(kind), "--secret", "env:CREDENTIAL",
                 CREDENTIAL=self.credential,
             )
         # A provider that is there but switched off, for what must not go anywhere.
@@ -160,6 +160,10 @@ class Installation:
         ready = json.loads(line)
         assert ready["event"] == "ready"
         return ready
+
+    def base(self, kind: str) -> str:
+        """The simulated provider's base URL as one writes it for this kind."""
+        return self.sim + ("/v1" if kind == "openai" else "")
 
     # --- asking it ---
 

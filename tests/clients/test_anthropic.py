@@ -130,9 +130,10 @@ def test_a_stale_provider_key_beside_ours_is_ignored_and_not_forwarded(client, m
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_credential_of_ours_is_no_fault_of_the_clients_key(client, mirk, status):
+def test_a_refused_credential_of_ours_is_no_fault_of_the_clients_key(client, mirk, alone, status):
+    model = alone("anthropic", f"claude-sim-{status}")
     with pytest.raises(anthropic.InternalServerError) as error:
-        client.messages.create(**asking(mirk.says()) | {"model": f"claude-sim-{status}"})
+        client.messages.create(**asking(mirk.says()) | {"model": model})
     assert error.value.status_code == 502
     assert mirk.credential not in error.value.response.text
 
@@ -144,9 +145,10 @@ def test_a_refused_credential_of_ours_is_no_fault_of_the_clients_key(client, mir
     (529, anthropic.InternalServerError),
 ])
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
-def test_a_providers_refusal_is_the_error_that_its_own_sdk_expects(client, mirk, status, kind, streamed):
+def test_a_providers_refusal_is_the_error_that_its_own_sdk_expects(client, mirk, alone, status, kind, streamed):
+    model = alone("anthropic", f"claude-sim-{status}")
     with pytest.raises(kind) as error:
-        client.messages.create(**asking(mirk.says()) | {"model": f"claude-sim-{status}"}, stream=streamed)
+        client.messages.create(**asking(mirk.says()) | {"model": model}, stream=streamed)
     assert error.value.status_code == status
     assert error.value.body["type"] == "error"
     if status == 429:

@@ -131,9 +131,10 @@ def test_a_wrong_key_is_refused_as_gemini_refuses_it(mirk, version):
     (500, "INTERNAL", errors.ServerError),
     (503, "UNAVAILABLE", errors.ServerError),
 ])
-def test_a_providers_refusal_is_the_error_that_its_own_sdk_expects(client, mirk, status, word, kind):
+def test_a_providers_refusal_is_the_error_that_its_own_sdk_expects(client, mirk, alone, status, word, kind):
+    model = alone("gemini", f"gemini-sim-{status}")
     with pytest.raises(kind) as error:
-        client.models.generate_content(model=f"gemini-sim-{status}", contents=mirk.says())
+        client.models.generate_content(model=model, contents=mirk.says())
     assert (error.value.code, error.value.status) == (status, word)
 
 

@@ -210,16 +210,18 @@ def test_a_model_of_no_provider_is_a_not_found_error_and_reaches_none(client, mi
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
-def test_a_provider_that_limits_is_a_rate_limit_error_with_its_wait(client, mirk, streamed):
+def test_a_provider_that_limits_is_a_rate_limit_error_with_its_wait(client, mirk, alone, streamed):
+    model = alone("openai", "sim-429")
     with pytest.raises(openai.RateLimitError) as error:
-        client.chat.completions.create(model="sim-429", messages=user(mirk.says()), stream=streamed)
+        client.chat.completions.create(model=model, messages=user(mirk.says()), stream=streamed)
     assert error.value.response.headers["retry-after"] == "7"
     assert error.value.code == "rate_limit_exceeded"
 
 
-def test_a_provider_that_fails_is_a_server_error(client, mirk):
+def test_a_provider_that_fails_is_a_server_error(client, mirk, alone):
+    model = alone("openai", "sim-500")
     with pytest.raises(openai.InternalServerError):
-        client.chat.completions.create(model="sim-500", messages=user(mirk.says()))
+        client.chat.completions.create(model=model, messages=user(mirk.says()))
 
 
 def test_a_refusal_comes_with_the_providers_own_words_but_not_its_credential(client, mirk):
