@@ -199,7 +199,8 @@ fn is_json(kind: &[u8]) -> bool {
     let mut parts = kind.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
     parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(b"application/json"))
         && parts.all(|parameter| {
-            let (name, value) = parameter.split_at(parameter.iter().position(|byte| *byte == b'=').unwrap_or(0));
+            let equals = parameter.iter().position(|byte| *byte == b'=').unwrap_or(parameter.len());
+            let (name, value) = parameter.split_at(equals);
             !name.eq_ignore_ascii_case(b"charset")
                 || value.strip_prefix(b"=").is_some_and(|value| {
                     let value = value.strip_prefix(b"\"").unwrap_or(value);
@@ -249,8 +250,9 @@ fn too_large() -> Problem {
 pub(crate) fn forwardable(headers: &HeaderMap, allowed: &[&'static str]) -> HeaderMap {
     let mut kept = HeaderMap::with_capacity(allowed.len().saturating_add(6));
     for name in allowed {
-        if let Some(value) = headers.get(*name) {
-            kept.insert(HeaderName::from_static(name), value.clone());
+        // Lists may come in several lines; the first alone would lose the rest.
+        for value in headers.get_all(*name) {
+            kept.append(HeaderName::from_static(name), value.clone());
         }
     }
     kept

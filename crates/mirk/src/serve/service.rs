@@ -92,10 +92,13 @@ impl Service {
             "/health" | "/health/live" => page::health(true),
             "/health/ready" => page::health(self.is_ready()),
             "/.well-known/security.txt" => page::security_txt(self.shared.clock.now()),
+            // Asked by proxies that look whether anything is here; there is nothing to say.
+            "*" => return Some(no_content()),
             _ => page::setup(
                 &self.shared.store,
                 &self.shared.vault,
-                path.strip_prefix("/setup/")?,
+                path.strip_prefix("/setup/")
+                    .filter(|token| !token.contains('/'))?,
                 self.shared.clock.now(),
             ),
         };
@@ -147,15 +150,25 @@ impl Service {
     }
 }
 
+fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 impl Handler for Service {
     type Body = Body;
 
     async fn handle(&self, request: Request<Incoming>, conn: &Arc<ConnState>) -> Response<Body> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let answered = self.answer(request, conn).await;
         match conn.body_fault() {
-            // The body broke a rule while it was read: that is what the client should hear.
+            // The body broke a rule while it was read: that is what the client should hear, in
+            // its own dialect. Only routes that the path alone tells apart take a body.
             Some(problem) if answered.status() == StatusCode::BAD_REQUEST => {
-                self.refuse(problem, conn)
+                let (mut head, ()) = Request::new(()).into_parts();
+                (head.method, head.uri) = (method, uri);
+                refusal(dialect_of(&head), problem, &self.id())
             }
             _ => answered,
         }
