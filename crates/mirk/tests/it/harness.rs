@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::wire::{Answer, Exchange, exchange};
 
 /// The credential that Mirk keeps for each of its simulated providers.
-pub const CREDENTIALS: [&str; 3] = [
+pub(crate) const CREDENTIALS: [&str; 3] = [
     "sim-cred-openai-b9d4",
     "sim-cred-anthropic-7f21",
     "sim-cred-gemini-c30a",
@@ -50,7 +50,7 @@ const BEHAVIOURS: &[&str] = &[
 
 /// What a server is started with.
 #[derive(Debug, Default)]
-pub struct Setup {
+pub(crate) struct Setup {
     env: Vec<(String, String)>,
     config: Option<String>,
     is_bare: bool,
@@ -58,36 +58,36 @@ pub struct Setup {
 
 impl Setup {
     /// A variable of the server's environment.
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// The text of the configuration file.
-    pub fn config(mut self, text: &str) -> Self {
+    pub(crate) fn config(mut self, text: &str) -> Self {
         self.config = Some(text.to_owned());
         self
     }
 
     /// Without providers.
-    pub fn bare(mut self) -> Self {
+    pub(crate) fn bare(mut self) -> Self {
         self.is_bare = true;
         self
     }
 
     /// Starts it.
-    pub fn start(self) -> Mirk {
+    pub(crate) fn start(self) -> Mirk {
         Mirk::with(self)
     }
 }
 
 /// A folder for one test, gone when dropped.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     /// A new one, for its owner alone.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!(
             "mirk-it-{}-{}",
@@ -101,7 +101,7 @@ impl Folder {
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -113,7 +113,7 @@ impl Drop for Folder {
 }
 
 /// The built binary, with an environment in `folder` and nothing of ours.
-pub fn binary(folder: &Path) -> Command {
+pub(crate) fn binary(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mirk"));
     command
         .env_clear()
@@ -136,7 +136,7 @@ pub fn binary(folder: &Path) -> Command {
 /// A running server with one simulated provider, which stands for OpenAI as `o` (models `gpt-…`), Anthropic
 /// as `a` (`claude-…`), Gemini as `g` (`gemini-…`) and Ollama as `l` (`llama-…`).
 #[derive(Debug)]
-pub struct Mirk {
+pub(crate) struct Mirk {
     child: Child,
     addr: SocketAddr,
     key: String,
@@ -147,12 +147,12 @@ pub struct Mirk {
 
 impl Mirk {
     /// Starts one with all providers and one key.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Setup::default().start()
     }
 
     /// Says how to start one.
-    pub fn setup() -> Setup {
+    pub(crate) fn setup() -> Setup {
         Setup::default()
     }
 
@@ -227,17 +227,17 @@ impl Mirk {
     }
 
     /// A command of the binary against this server.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         binary(self.folder.path())
     }
 
     /// Runs a command of the binary against this server.
-    pub fn cli(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn cli(&self, arguments: &[&str]) -> Output {
         self.command().args(arguments).output().unwrap()
     }
 
     /// The same, for a command that must succeed and prints JSON.
-    pub fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let output = self.cli(&[arguments, &["--json"]].concat());
         assert!(
             output.status.success(),
@@ -248,56 +248,56 @@ impl Mirk {
     }
 
     /// A new key, made with these flags: token and kid.
-    pub fn new_key(&self, flags: &[&str]) -> (String, String) {
+    pub(crate) fn new_key(&self, flags: &[&str]) -> (String, String) {
         let made = self.json(&[&["key", "create", "--label", "test"], flags].concat());
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
         (text("key"), text("kid"))
     }
 
     /// Where it listens.
-    pub fn addr(&self) -> SocketAddr {
+    pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
     /// Its `Host`.
-    pub fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         self.addr.to_string()
     }
 
     /// A key that may do everything a key may.
-    pub fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         &self.key
     }
 
     /// The server's process.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// The folder that holds everything.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// The data folder.
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
     /// The simulated provider.
-    pub fn sim(&self) -> &Sim {
+    pub(crate) fn sim(&self) -> &Sim {
         self.sim.as_ref().unwrap()
     }
 
     /// What reached the simulated provider since the last call.
-    pub fn seen(&self) -> Vec<Recorded> {
+    pub(crate) fn seen(&self) -> Vec<Recorded> {
         let seen = self.sim().requests();
         self.sim().clear();
         seen
     }
 
     /// Gives the next request to the simulated provider exactly this answer.
-    pub fn script(&self, status: u16, headers: &[(&str, &str)], body: &[u8]) {
+    pub(crate) fn script(&self, status: u16, headers: &[(&str, &str)], body: &[u8]) {
         self.sim().script(Scripted {
             status,
             headers: headers
@@ -310,17 +310,17 @@ impl Mirk {
     }
 
     /// Sends bytes on a new connection.
-    pub fn send(&self, bytes: &[u8]) -> Exchange {
+    pub(crate) fn send(&self, bytes: &[u8]) -> Exchange {
         exchange(self.addr, bytes)
     }
 
     /// Sends a whole request: `first` is method and target; `Host` and `Content-Length` are added.
-    pub fn ask(&self, first: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) fn ask(&self, first: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         self.send(&self.request(first, headers, body)).answer()
     }
 
     /// The bytes of such a request.
-    pub fn request(&self, first: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    pub(crate) fn request(&self, first: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
         let mut text = format!("{first} HTTP/1.1\r\nHost: {}\r\n", self.addr);
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
@@ -333,7 +333,7 @@ impl Mirk {
     }
 
     /// Posts JSON with this server's key.
-    pub fn post(&self, path: &str, body: &[u8]) -> Answer {
+    pub(crate) fn post(&self, path: &str, body: &[u8]) -> Answer {
         let bearer = format!("Bearer {}", self.key);
         let headers = [
             ("Authorization", bearer.as_str()),
@@ -343,12 +343,12 @@ impl Mirk {
     }
 
     /// What the server wrote to standard error.
-    pub fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         fs::read_to_string(self.folder.path().join("stderr")).unwrap()
     }
 
     /// Invariants I1 and I2, to be asked after each case.
-    pub fn is_well(&mut self) {
+    pub(crate) fn is_well(&mut self) {
         let exited = self.child.try_wait().unwrap();
         assert!(
             exited.is_none(),
@@ -416,11 +416,16 @@ fn serve(folder: &Path, env: &[(String, String)]) -> (Child, SocketAddr, String)
         let stderr = fs::read_to_string(folder.join("stderr")).unwrap_or_default();
         panic!("the server did not start: {stderr}");
     };
+    // Commands would find the data folder locked until its socket is there.
+    let until = Instant::now() + Duration::from_secs(5);
+    while !folder.join("data/mirk.sock").exists() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(2));
+    }
     (child, addr, key.to_owned())
 }
 
 /// What a command printed to standard error.
-pub fn shown(output: &Output) -> String {
+pub(crate) fn shown(output: &Output) -> String {
     format!(
         "{} {}",
         output.status,
@@ -430,14 +435,14 @@ pub fn shown(output: &Output) -> String {
 
 /// A port that nobody should connect to; it counts who does.
 #[derive(Debug)]
-pub struct Trap {
+pub(crate) struct Trap {
     addr: SocketAddr,
     count: Arc<AtomicUsize>,
 }
 
 impl Trap {
     /// Listens on loopback.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let count = Arc::new(AtomicUsize::new(0));
@@ -453,12 +458,12 @@ impl Trap {
     }
 
     /// Where it listens.
-    pub fn addr(&self) -> SocketAddr {
+    pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
     /// Connections so far.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::SeqCst)
     }
 }

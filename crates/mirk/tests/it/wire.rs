@@ -15,26 +15,28 @@ const MOST_REFUSAL: usize = 2 * 1024;
 
 /// One connection: what was sent is on its way, answers are read as they are asked for.
 #[derive(Debug)]
-pub struct Exchange {
+pub(crate) struct Exchange {
     stream: TcpStream,
     read: Vec<u8>,
     is_closed: bool,
+    /// Whether the request was one whose answer has no body.
+    is_head: bool,
 }
 
 /// One answer.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     /// Names in lower case.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     /// The whole of it, as it came.
-    pub raw: Vec<u8>,
+    pub(crate) raw: Vec<u8>,
 }
 
 /// Which provider's shape an error has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub(crate) enum Shape {
     OpenAi,
     Anthropic,
     Gemini,
@@ -42,7 +44,7 @@ pub enum Shape {
 }
 
 /// Sends `bytes` on a new connection, as far as the server takes them.
-pub fn exchange(addr: SocketAddr, bytes: &[u8]) -> Exchange {
+pub(crate) fn exchange(addr: SocketAddr, bytes: &[u8]) -> Exchange {
     let mut exchange = Exchange::open(addr);
     exchange.write(bytes);
     exchange
@@ -50,7 +52,7 @@ pub fn exchange(addr: SocketAddr, bytes: &[u8]) -> Exchange {
 
 impl Exchange {
     /// A connection on which nothing was sent yet.
-    pub fn open(addr: SocketAddr) -> Self {
+    pub(crate) fn open(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -58,21 +60,40 @@ impl Exchange {
             stream,
             read: Vec::new(),
             is_closed: false,
+            is_head: false,
         }
     }
 
     /// Sends more. A server that has refused already may have hung up.
-    pub fn write(&mut self, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.is_head = bytes.starts_with(b"HEAD ");
         drop(self.stream.write_all(bytes));
     }
 
     /// The next answer, which must come.
-    pub fn answer(&mut self) -> Answer {
+    pub(crate) fn answer(&mut self) -> Answer {
         self.next().expect("no answer came")
     }
 
+    /// Whether an interim answer comes, which is then stepped over.
+    pub(crate) fn interim(&mut self) -> bool {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some((answer, length)) = parse(&self.read, self.is_closed, self.is_head) {
+                if answer.status < 200 {
+                    self.read.drain(..length);
+                }
+                return answer.status < 200;
+            }
+            if self.is_closed || Instant::now() > until {
+                return false;
+            }
+            self.fill(Duration::from_millis(100));
+        }
+    }
+
     /// The next answer; none when the server hung up instead.
-    pub fn first(&mut self) -> Option<Answer> {
+    pub(crate) fn first(&mut self) -> Option<Answer> {
         self.next()
     }
 
@@ -80,7 +101,7 @@ impl Exchange {
         let until = Instant::now() + PATIENCE;
         loop {
             // An interim answer is not the one that was waited for.
-            while let Some((answer, length)) = parse(&self.read, self.is_closed) {
+            while let Some((answer, length)) = parse(&self.read, self.is_closed, self.is_head) {
                 self.read.drain(..length);
                 if answer.status >= 200 {
                     return Some(answer);
@@ -115,7 +136,7 @@ impl Exchange {
     }
 
     /// Whether the server ends the connection within a second, with not a byte more.
-    pub fn is_closed(&mut self) -> bool {
+    pub(crate) fn is_closed(&mut self) -> bool {
         let until = Instant::now() + Duration::from_secs(1);
         while !self.is_closed && Instant::now() < until {
             self.fill(Duration::from_millis(100));
@@ -124,14 +145,14 @@ impl Exchange {
     }
 
     /// Whether the connection is still open a moment later, and nothing more came.
-    pub fn is_open(&mut self) -> bool {
+    pub(crate) fn is_open(&mut self) -> bool {
         self.fill(Duration::from_millis(50));
         !self.is_closed && self.read.is_empty()
     }
 }
 
 /// The answer at the start of `bytes`, and its length; nothing while it is not whole.
-fn parse(bytes: &[u8], is_closed: bool) -> Option<(Answer, usize)> {
+fn parse(bytes: &[u8], is_closed: bool, is_head: bool) -> Option<(Answer, usize)> {
     let head_end = find(bytes, b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&bytes[..head_end]).expect("the head of an answer is ASCII");
     let mut lines = head.trim_end().split("\r\n");
@@ -160,7 +181,7 @@ fn parse(bytes: &[u8], is_closed: bool) -> Option<(Answer, usize)> {
             .map(|(_, value)| value.as_str())
     };
     let rest = &bytes[head_end..];
-    let (body, used) = if status < 200 || status == 204 || status == 304 {
+    let (body, used) = if is_head || status < 200 || status == 204 || status == 304 {
         (vec![], 0)
     } else if value("transfer-encoding") == Some("chunked") {
         dechunk(rest)?
@@ -207,13 +228,13 @@ fn dechunk(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
 }
 
 /// Where `part` first stands in `whole`.
-pub fn find(whole: &[u8], part: &[u8]) -> Option<usize> {
+pub(crate) fn find(whole: &[u8], part: &[u8]) -> Option<usize> {
     memchr::memmem::find(whole, part)
 }
 
 impl Answer {
     /// The value of a header, if it came.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(known, _)| known == name)
@@ -221,13 +242,13 @@ impl Answer {
     }
 
     /// The body as JSON.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| panic!("status {}: the body is not JSON", self.status))
     }
 
     /// The code of an error, whatever its shape.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         let body = self.json();
         let info = body["error"]["details"][0]["reason"]
             .as_str()
@@ -242,7 +263,7 @@ impl Answer {
     /// Checks that this is an error with this status, fit to be shown to anybody: the schema of `shape`, with
     /// the request's id, short, and silent about the server's inside and about `presented` (I7).
     #[track_caller]
-    pub fn is_refusal(&self, shape: Shape, status: u16, presented: &[&str]) {
+    pub(crate) fn is_refusal(&self, shape: Shape, status: u16, presented: &[&str]) {
         let text = String::from_utf8_lossy(&self.raw).into_owned();
         assert_eq!(self.status, status, "{text}");
         assert!(
@@ -362,22 +383,22 @@ fn has_address(text: &str) -> bool {
 #[test]
 fn the_reader_of_answers_reads_lengths_chunks_and_interim_answers() {
     let sized = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP";
-    let (answer, length) = parse(sized, false).unwrap();
+    let (answer, length) = parse(sized, false, false).unwrap();
     assert_eq!(
         (answer.status, answer.body.as_slice(), length),
         (200, b"ok".as_slice(), sized.len() - 4)
     );
-    assert!(parse(&sized[..length - 1], false).is_none());
+    assert!(parse(&sized[..length - 1], false, false).is_none());
     let chunked =
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n1\r\n!\r\n0\r\n\r\n";
-    let (answer, length) = parse(chunked, false).unwrap();
+    let (answer, length) = parse(chunked, false, false).unwrap();
     assert_eq!(
         (answer.body.as_slice(), length),
         (b"ok!".as_slice(), chunked.len())
     );
-    assert!(parse(&chunked[..chunked.len() - 2], false).is_none());
+    assert!(parse(&chunked[..chunked.len() - 2], false, false).is_none());
     assert_eq!(
-        parse(b"HTTP/1.1 100 Continue\r\n\r\n", false)
+        parse(b"HTTP/1.1 100 Continue\r\n\r\n", false, false)
             .unwrap()
             .0
             .status,
