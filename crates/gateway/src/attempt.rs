@@ -13,7 +13,7 @@ use crate::{
     Gateway,
     admit::Admitted,
     dispatch::{self, Ask, Failed, Sent},
-    egress::UpstreamBody,
+    egress::{SendError, UpstreamBody},
     meter::{Meter, Served},
     plan::Attempt,
     relay::{Leg, Relay},
@@ -140,6 +140,7 @@ async fn try_one(
     let Sent { answer, secret } = match sent {
         Ok(sent) => sent,
         Err(Failed::Here(problem)) => return Tried::Final(problem, meter),
+        Err(Failed::There(error)) if is_unclear(&error, ask) => return Tried::Final(error.into(), meter),
         Err(Failed::There(error)) => return Tried::NextProblem(error.into(), meter),
     };
     let (parts, body) = answer.into_parts();
@@ -158,7 +159,7 @@ async fn try_one(
         && !parts.headers.contains_key(header::TRANSFER_ENCODING);
     let is_lines = ask.operation.dialect() == mirk_model::Dialect::Ollama;
     let has_room = ask.is_stream && (is_lines || !is_document);
-    let leg = Leg { is_close_delimited, has_room, ..leg };
+    let leg = Leg { has_room, is_close_delimited, ..leg };
     let content_type = content_type(&parts.headers);
     let tap = Tap::new(ask.operation, ask.is_stream, content_type);
     let state = (Arc::clone(&admitted.life), Arc::clone(&gateway.clock));
@@ -175,6 +176,13 @@ async fn try_one(
         };
     }
     Tried::Chosen(Attempted::Relay { head, relay })
+}
+
+/// Whether the provider may have done what was asked, so that to ask another might be to pay
+/// twice. A client that sends an idempotency key says that it may be asked again.
+fn is_unclear(error: &SendError, ask: &Ask) -> bool {
+    matches!(error, SendError::Broken | SendError::FirstByteTimeout)
+        && !ask.headers.contains_key("idempotency-key")
 }
 
 fn served(attempt: &Attempt) -> Served {
@@ -202,8 +210,12 @@ fn client_head(parts: &http::response::Parts, attempt: &Attempt, ask: &Ask) -> H
     }
 }
 
-/// Answers that no client may get: redirects, and encodings that were not asked for.
+/// Answers that no client may get: redirects, encodings that were not asked for, another protocol.
 fn unusable(parts: &http::response::Parts) -> Option<Problem> {
+    if !(200..600).contains(&parts.status.as_u16()) {
+        let words = "The provider answered with a status that no answer has.";
+        return Some(Problem::new(Kind::UpstreamMalformed, words));
+    }
     if parts.status.is_redirection() {
         let words = "The provider answered with a redirect, which Mirk never follows. Check its base URL.";
         return Some(Problem::new(Kind::UpstreamRedirect, words));
