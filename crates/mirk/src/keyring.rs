@@ -120,9 +120,9 @@ mod tests {
 
     #[test]
     fn a_keyring_that_hangs_is_given_up_on() {
-        let (hold, held) = mpsc::channel::<()>();
+        let (hold, waiting) = mpsc::channel::<()>();
         let result = within(Duration::from_millis(20), move || {
-            drop(held.recv());
+            let _released = waiting.recv();
             Ok(())
         });
         assert_eq!(result, Err(KeyringError::TimedOut));

@@ -137,7 +137,7 @@ impl Doctor {
             match inventory::columns(&store) {
                 Ok(columns) => findings.push(privacy::columns(&columns)),
                 Err(error) => {
-                    findings.push(Finding::bad("tables", error.to_string(), "run this again"))
+                    findings.push(Finding::bad("tables", error.to_string(), "run this again"));
                 }
             }
         }
@@ -173,33 +173,25 @@ fn contents(door: &mut Door, clock: &SystemClock) -> Vec<Finding> {
 }
 
 fn table(out: Out, findings: &[Finding]) -> String {
-    let mut text = String::new();
-    for finding in findings {
+    let count = |verdict| findings.iter().filter(|one| one.verdict == verdict).count();
+    let sum = format!(
+        "\n{} in order, {} could be better, {} must be put right.",
+        count(Verdict::Ok),
+        count(Verdict::Warn),
+        count(Verdict::Bad)
+    );
+    let lines = findings.iter().map(|finding| {
         let mark = match finding.verdict {
             Verdict::Ok => out.good("✓"),
             Verdict::Warn => out.strong("!"),
             Verdict::Bad => out.bad("✗"),
         };
-        text.push_str(&format!("{mark} {:<22} {}\n", finding.check, finding.what));
-        if !finding.remedy.is_empty() {
-            text.push_str(&format!(
-                "  {:<22} {}\n",
-                "",
-                out.faint(&format!("→ {}", finding.remedy))
-            ));
+        let line = format!("{mark} {:<22} {}", finding.check, finding.what);
+        if finding.remedy.is_empty() {
+            return line;
         }
-    }
-    let count = |verdict: Verdict| {
-        findings
-            .iter()
-            .filter(|finding| finding.verdict == verdict)
-            .count()
-    };
-    text.push_str(&format!(
-        "\n{} in order, {} could be better, {} must be put right.",
-        count(Verdict::Ok),
-        count(Verdict::Warn),
-        count(Verdict::Bad)
-    ));
-    text
+        let remedy = out.faint(&format!("→ {}", finding.remedy));
+        format!("{line}\n  {:<22} {remedy}", "")
+    });
+    lines.chain([sum]).collect::<Vec<_>>().join("\n")
 }

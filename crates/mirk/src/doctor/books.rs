@@ -1,7 +1,7 @@
 //! What the installation holds: keys, providers, credentials, the audit chain, rows that somebody
 //! else wrote.
 
-use mirk_model::{SecretRef, Timestamp};
+use mirk_model::{CredentialRow, SecretRef, Timestamp};
 use mirk_provider::address::BaseUrl;
 use mirk_store::{Fetch, Query, Store};
 use mirk_vault::{Place, SealKind, Vault};
@@ -152,68 +152,58 @@ pub fn database(store: &Store) -> Finding {
 
 /// Rows that the vault does not vouch for, and credentials that do not open.
 pub fn rows_and_seals(store: &Store, vault: &Vault) -> Vec<Finding> {
-    let directory = store.directory();
-    let is_genuine = |input: Vec<u8>, mac: &[u8; 32]| vault.row_mac_valid(&input, mac);
-    let forged = directory
-        .keys
-        .values()
-        .filter(|row| !is_genuine(row.mac_input(), &row.row_mac))
-        .count()
-        + directory
-            .providers
-            .iter()
-            .filter(|row| !is_genuine(row.mac_input(), &row.row_mac))
-            .count()
-        + directory
-            .credentials
-            .iter()
-            .filter(|row| !is_genuine(row.mac_input(), &row.row_mac))
-            .count()
-        + directory
-            .routes
-            .iter()
-            .filter(|row| !is_genuine(row.mac_input(), &row.row_mac))
-            .count();
-    let closed: Vec<&str> = directory
+    vec![genuine(store, vault), seals(store, vault)]
+}
+
+fn genuine(store: &Store, vault: &Vault) -> Finding {
+    const CHECK: &str = "rows";
+    let all = store.directory();
+    let keys = all.keys.values().map(|row| (row.mac_input(), row.row_mac));
+    let providers = all
+        .providers
+        .iter()
+        .map(|row| (row.mac_input(), row.row_mac));
+    let credentials = all
         .credentials
         .iter()
-        .filter(|row| {
-            let place = Place::of(row.tenant, "credential", row.id.as_bytes(), "sealed")
-                .at_generation(row.generation);
-            vault
-                .open_sealed(&place, SealKind::ProviderKey, &row.sealed)
-                .is_err()
-        })
+        .map(|row| (row.mac_input(), row.row_mac));
+    let routes = all.routes.iter().map(|row| (row.mac_input(), row.row_mac));
+    let forged = keys
+        .chain(providers)
+        .chain(credentials)
+        .chain(routes)
+        .filter(|(input, mac)| !vault.row_mac_valid(input, mac))
+        .count();
+    if forged == 0 {
+        let what = "every key, provider, credential and route is as Mirk wrote it";
+        return Finding::ok(CHECK, what);
+    }
+    let what = format!("{forged} rows were written by somebody else; Mirk does not use them");
+    let remedy = "find out who can write to the data folder, then make those entries again";
+    Finding::bad(CHECK, what, remedy)
+}
+
+fn seals(store: &Store, vault: &Vault) -> Finding {
+    const CHECK: &str = "credentials";
+    let all = store.directory();
+    let opens = |row: &CredentialRow| {
+        let place = Place::of(row.tenant, "credential", row.id.as_bytes(), "sealed");
+        let place = place.at_generation(row.generation);
+        vault
+            .open_sealed(&place, SealKind::ProviderKey, &row.sealed)
+            .is_ok()
+    };
+    let closed: Vec<&str> = all
+        .credentials
+        .iter()
+        .filter(|row| !opens(row))
         .map(|row| row.label.as_str())
         .collect();
-    let mut findings = Vec::new();
-    if forged > 0 {
-        let what = format!("{forged} rows were written by somebody else; Mirk does not use them");
-        findings.push(Finding::bad(
-            "rows",
-            what,
-            "find out who can write to the data folder, then make those entries again",
-        ));
-    } else {
-        findings.push(Finding::ok(
-            "rows",
-            "every key, provider, credential and route is as Mirk wrote it",
-        ));
-    }
     if closed.is_empty() {
-        findings.push(Finding::ok(
-            "credentials",
-            format!("all {} open", directory.credentials.len()),
-        ));
-    } else {
-        let what = format!("these do not open: {}", closed.join(", "));
-        findings.push(Finding::bad(
-            "credentials",
-            what,
-            "remove them and add them again",
-        ));
+        return Finding::ok(CHECK, format!("all {} open", all.credentials.len()));
     }
-    findings
+    let what = format!("these do not open: {}", closed.join(", "));
+    Finding::bad(CHECK, what, "remove them and add them again")
 }
 
 fn rows<'a>(list: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {

@@ -14,6 +14,9 @@ use super::Finding;
 const LITTLE: u64 = 500_000_000;
 const NONE: u64 = 20_000_000;
 
+/// The most faults of files that are named.
+const MOST_SHOWN: usize = 5;
+
 /// The most files of the data folder that are looked at.
 const MOST_FILES: usize = 10_000;
 
@@ -119,20 +122,21 @@ fn files(folder: &Path) -> Finding {
     if open.is_empty() {
         return Finding::ok(CHECK, "every file in the data folder is yours alone");
     }
-    let more = open.len().saturating_sub(5);
-    let mut what = open.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
+    let more = open.len().saturating_sub(MOST_SHOWN);
+    open.truncate(MOST_SHOWN);
     if more > 0 {
-        what.push_str(&format!("; and {more} more"));
+        open.push(format!("and {more} more"));
     }
+    let what = open.join("; ");
     let remedy = format!("chmod -R go= {}, and remove links", folder.display());
     Finding::bad(CHECK, what, remedy)
 }
 
 #[cfg(target_os = "linux")]
 fn volatile(folder: &Path) -> Option<Finding> {
-    const TMPFS: i64 = 0x0102_1994;
-    const RAMFS: i64 = 0x8584_58f6;
-    let kind = i64::try_from(rustix::fs::statfs(folder).ok()?.f_type).ok()?;
+    const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+    const RAMFS: rustix::fs::FsWord = 0x8584_58f6;
+    let kind = rustix::fs::statfs(folder).ok()?.f_type;
     let remedy = "keep the data folder on a disk";
     let what = "the data folder is in memory: everything is lost when the machine restarts";
     [TMPFS, RAMFS]

@@ -70,67 +70,65 @@ pub fn examine(known: Option<&SecretRef>, sources: &Sources, data_dir: &Path) ->
 fn file(path: &Path, data_dir: &Path) -> Vec<Finding> {
     let shown = path.display();
     let Ok(metadata) = fs::symlink_metadata(path) else {
-        let remedy = "bring it back from your backup of it, or name where it is now with MIRK_ROOT_KEY; never make a new one";
-        return vec![Finding::bad(
-            CHECK,
-            format!("{shown} is not there or may not be looked at"),
-            remedy,
-        )];
+        let what = format!("{shown} is not there or may not be looked at");
+        let remedy = "bring it back from your copy of it, or name where it is now with \
+                      MIRK_ROOT_KEY; never make a new one";
+        return vec![Finding::bad(CHECK, what, remedy)];
     };
-    let mut findings = Vec::new();
-    let mut bad = |what: &str, remedy: String| {
-        findings.push(Finding::bad(CHECK, format!("{shown} {what}"), remedy))
-    };
-    if metadata.is_symlink() {
-        bad("is a symbolic link", "put the file itself there".to_owned());
-    } else if !metadata.is_file() {
-        bad("is not a plain file", "put a file there".to_owned());
-    }
-    if metadata.uid() != geteuid().as_raw() {
-        bad(
-            "belongs to somebody else",
-            format!("chown it to the user that runs Mirk, then chmod 600 {shown}"),
-        );
-    }
-    if !metadata.is_symlink() && metadata.mode() & 0o177 != 0 {
-        bad(
-            "can be read by others",
-            format!("chmod 600 {shown}; if others used this machine, rotate the root key"),
-        );
-    }
     let folder = path
         .parent()
-        .and_then(|parent| fs::canonicalize(parent).ok())
-        .unwrap_or_default();
+        .and_then(|parent| fs::canonicalize(parent).ok());
+    let faults = own_faults(&metadata)
+        .into_iter()
+        .chain(faults_of_place(&folder.unwrap_or_default(), data_dir));
+    let findings: Vec<Finding> = faults
+        .map(|(what, remedy)| Finding::bad(CHECK, format!("{shown} {what}"), remedy))
+        .collect();
+    if findings.is_empty() {
+        let what = format!("{shown} is yours alone; keep a copy of it where the data is not");
+        return vec![Finding::ok(CHECK, what)];
+    }
+    findings
+}
+
+type Fault = (&'static str, &'static str);
+
+fn own_faults(metadata: &fs::Metadata) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if !metadata.is_file() {
+        faults.push(("is a link or not a plain file", "put the file itself there"));
+    } else if metadata.mode() & 0o177 != 0 {
+        let remedy = "run `chmod 600` on it; if others use this machine, rotate the root key";
+        faults.push(("can be read by others", remedy));
+    }
+    if metadata.uid() != geteuid().as_raw() {
+        let remedy = "chown it to the user that runs Mirk, then run `chmod 600` on it";
+        faults.push(("belongs to somebody else", remedy));
+    }
+    faults
+}
+
+fn faults_of_place(folder: &Path, data_dir: &Path) -> Vec<Fault> {
+    let mut faults = Vec::new();
     if fs::canonicalize(data_dir).is_ok_and(|data_dir| folder.starts_with(data_dir)) {
-        let remedy = "move it out and name its place with MIRK_ROOT_KEY: a copy of the folder would hold both";
-        bad(
-            "lies in the data folder, beside what it protects",
-            remedy.to_owned(),
-        );
+        let remedy = "move it out and name its place with MIRK_ROOT_KEY: a copy of the folder \
+                      would hold both";
+        faults.push(("lies in the data folder, beside what it protects", remedy));
     }
     if folder
         .ancestors()
         .any(|ancestor| ancestor.join(".git").exists())
     {
-        bad(
-            "lies in a git work tree",
-            "move it out; if it was ever committed, rotate the root key".to_owned(),
-        );
+        let remedy = "move it out; if it was ever committed, rotate the root key";
+        faults.push(("lies in a git work tree", remedy));
     }
-    if fs::metadata(&folder)
-        .is_ok_and(|folder| folder.mode() & 0o022 != 0 && folder.mode() & 0o1000 == 0)
-    {
-        bad(
+    // In a sticky folder others may write and yet not replace the file.
+    let is_open = |mode: u32| mode & 0o022 != 0 && mode & 0o1000 == 0;
+    if fs::metadata(folder).is_ok_and(|folder| is_open(folder.mode())) {
+        faults.push((
             "lies in a folder that others may write to",
-            format!("chmod go-w {}", folder.display()),
-        );
-    }
-    if findings.is_empty() {
-        findings.push(Finding::ok(
-            CHECK,
-            format!("{shown} is yours alone; keep a copy of it where the data is not"),
+            "run `chmod go-w` on the folder",
         ));
     }
-    findings
+    faults
 }

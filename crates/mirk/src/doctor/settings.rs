@@ -115,72 +115,58 @@ fn file(sources: &Sources) -> Vec<Finding> {
 }
 
 fn dangers(settings: &Settings) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let open: Vec<String> = settings
-        .listen
-        .iter()
-        .filter(|address| !address.ip().is_loopback())
-        .map(ToString::to_string)
-        .collect();
-    if open.is_empty() {
-        findings.push(Finding::ok("listeners", "only this machine can connect"));
-    } else {
+    let mut findings = vec![listeners(settings)];
+    let mut danger = |what: String, remedy: &str| {
+        findings.push(Finding::warn("settings", what, remedy));
+    };
+    let ranges = settings.private.iter().map(ToString::to_string);
+    for range in ranges.filter(|range| is_wide(range)) {
+        let what = format!("upstream.private allows all of {range}");
+        danger(what, "name the narrowest range that your providers are in");
+    }
+    let origins = settings.origins.iter();
+    for origin in origins.filter(|origin| origin.starts_with("http://")) {
+        let what = format!("origins lets {origin} call, which is not https");
+        danger(what, "let only https:// pages call");
+    }
+    let is_open = |path: &PathBuf| fs::metadata(path).is_ok_and(|file| file.mode() & 0o022 != 0);
+    if let Some(path) = settings.ca_file.as_ref().filter(|path| is_open(path)) {
         let what = format!(
-            "other machines can connect, without TLS: {}",
-            open.join(", ")
+            "upstream.ca_file ({}) may be written by others",
+            path.display()
         );
-        let remedy = "listen on 127.0.0.1 and put a TLS proxy or tunnel in front";
-        findings.push(Finding::bad("listeners", what, remedy));
-    }
-    let mut danger =
-        |what: String, remedy: &str| findings.push(Finding::warn("settings", what, remedy));
-    for range in settings
-        .private
-        .iter()
-        .map(ToString::to_string)
-        .filter(|range| is_wide(range))
-    {
         danger(
-            format!("upstream.private allows all of {range}"),
-            "name the narrowest range that your providers are in",
+            what,
+            "run `chmod go-w` on it: whoever writes it decides whom Mirk trusts",
         );
-    }
-    for origin in settings
-        .origins
-        .iter()
-        .filter(|origin| origin.starts_with("http://"))
-    {
-        danger(
-            format!("origins lets {origin} call, which is not https"),
-            "let only https:// pages call",
-        );
-    }
-    if let Some(path) = &settings.ca_file {
-        let written = fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o022 != 0);
-        let remedy = "whoever can write it can read your traffic: chmod go-w it";
-        if written {
-            danger(
-                format!(
-                    "upstream.ca_file ({}) may be written by others",
-                    path.display()
-                ),
-                remedy,
-            );
-        }
     }
     if settings.mode == Mode::Hosted && !settings.private.is_empty() {
-        danger(
-            "upstream.private is set in hosted mode: tenants can reach those networks".to_owned(),
-            "unset it",
-        );
+        let what = "upstream.private is set in hosted mode: tenants can reach those networks";
+        danger(what.to_owned(), "unset it");
     }
     if settings.body_bytes > 256 << 20 {
-        danger(
-            "limits.body_bytes is more than 256 MiB for one request".to_owned(),
-            "lower it",
-        );
+        let what = "limits.body_bytes is more than 256 MiB for one request";
+        danger(what.to_owned(), "lower it");
     }
     findings
+}
+
+fn listeners(settings: &Settings) -> Finding {
+    const CHECK: &str = "listeners";
+    let addresses = settings
+        .listen
+        .iter()
+        .filter(|address| !address.ip().is_loopback());
+    let open: Vec<String> = addresses.map(ToString::to_string).collect();
+    if open.is_empty() {
+        return Finding::ok(CHECK, "only this machine can connect");
+    }
+    let what = format!(
+        "other machines can connect, without TLS: {}",
+        open.join(", ")
+    );
+    let remedy = "listen on 127.0.0.1 and put a TLS proxy or tunnel in front";
+    Finding::bad(CHECK, what, remedy)
 }
 
 /// Whether a range holds more than a large site's network.

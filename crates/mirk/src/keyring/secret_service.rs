@@ -119,7 +119,6 @@ fn read<T: for<'a> serde::Deserialize<'a> + zbus::zvariant::Type>(
         .map_err(|_malformed| KeyringError::Refused)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the form that map_err wants")]
 fn in_words(error: zbus::Error) -> KeyringError {
     match error {
         zbus::Error::InputOutput(error) if error.kind() == std::io::ErrorKind::TimedOut => {
