@@ -145,7 +145,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     ),
     ask(
         "/v1beta/models/{model}:batchEmbedContents",
-        Operation::GeminiEmbed,
+        Operation::GeminiBatchEmbed,
     ),
     ask("/v1/models/{model}:generateContent", Operation::Generate),
     ask(
@@ -156,7 +156,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     ask("/v1/models/{model}:embedContent", Operation::GeminiEmbed),
     ask(
         "/v1/models/{model}:batchEmbedContents",
-        Operation::GeminiEmbed,
+        Operation::GeminiBatchEmbed,
     ),
     ask("/api/chat", Operation::OllamaChat),
     ask("/api/generate", Operation::OllamaGenerate),

@@ -1,6 +1,9 @@
 //! Arrival: what a request is, in which dialect, with which key, and its whole body.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, Method, Request, header, request};
@@ -47,10 +50,35 @@ pub(crate) struct Arrival {
     pub(crate) mono: u64,
 }
 
+/// Makes request ids: unique, and not secret, so a counter from a random start will do.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    process: [u8; 5],
+    count: AtomicU64,
+}
+
+impl Ids {
+    pub(crate) fn new(entropy: &dyn Entropy) -> Self {
+        let (mut process, mut start) = ([0; 5], [0; 8]);
+        entropy.fill(&mut process);
+        entropy.fill(&mut start);
+        Self { process, count: AtomicU64::new(u64::from_be_bytes(start)) }
+    }
+
+    fn next(&self, at: Timestamp) -> RequestId {
+        let [_, _, _, low @ ..] = self.count.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let mut random = [0; 10];
+        for (to, from) in random.iter_mut().zip(self.process.into_iter().chain(low)) {
+            *to = from;
+        }
+        RequestId::from_parts(at, random)
+    }
+}
+
 impl Arrival {
-    pub(crate) fn new(clock: &dyn Clock, entropy: &dyn Entropy) -> Self {
+    pub(crate) fn new(clock: &dyn Clock, ids: &Ids) -> Self {
         let at = clock.now();
-        Self { id: RequestId::new(at, entropy), at, mono: clock.mono() }
+        Self { id: ids.next(at), at, mono: clock.mono() }
     }
 
     pub(crate) fn belongs_to(self, tenant: TenantId, kid: Kid) -> Stamp {

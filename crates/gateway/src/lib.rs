@@ -89,7 +89,7 @@ pub struct Gateway {
     store: Arc<Store>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    ids: arrive::Ids,
     egress: Arc<Egress>,
     limits: Limits,
     origins: Vec<String>,
@@ -111,7 +111,7 @@ impl Gateway {
             store: Arc::clone(&parts.store),
             ledger: parts.ledger,
             clock: parts.clock,
-            entropy: parts.entropy,
+            ids: arrive::Ids::new(&*parts.entropy),
             egress: Arc::new(egress),
             limits: parts.limits,
             origins: parts.origins,
@@ -147,7 +147,7 @@ impl Gateway {
 
     /// One client request, from its head to the body that relays the answer.
     pub async fn handle(self: &Arc<Self>, request: Request<Incoming>) -> Response<Body> {
-        let arrival = Arrival::new(&*self.clock, &*self.entropy);
+        let arrival = Arrival::new(&*self.clock, &self.ids);
         let (head, body) = request.into_parts();
         let (what, path_model) = match arrive::endpoint(&head) {
             Ok((endpoint, model)) => (endpoint.what, model.map(std::borrow::Cow::into_owned)),

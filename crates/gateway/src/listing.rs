@@ -43,7 +43,7 @@ pub(crate) async fn answer(
         (What::ShowOllama, _) => Some(asked_model(request, limit).await?),
         _ => None,
     };
-    let models = tenant.map(|tenant| visible(tenant, admitted)).unwrap_or_default();
+    let models = tenant.map(|tenant| visible(tenant, admitted, dialect)).unwrap_or_default();
     match wanted {
         None => Ok(json(list(dialect, &models, page(&query)))),
         Some(name) => {
@@ -73,8 +73,9 @@ fn page(query: &str) -> Page<'_> {
 }
 
 /// Every model that the key may ask for: routes first, then each provider's. A model goes by its
-/// bare name where only one provider has it, and always by `provider/model`.
-fn visible(tenant: &Tenant, admitted: &Admitted) -> Vec<ModelEntry> {
+/// bare name where only one provider has it, and always by `provider/model`. Providers that do
+/// not speak the dialect of the list are left out: asking them in it would be refused.
+fn visible(tenant: &Tenant, admitted: &Admitted, dialect: Dialect) -> Vec<ModelEntry> {
     let mut models = Vec::new();
     let mut seen = BTreeSet::new();
     let mut add = |entry: ModelEntry, names: &[&str]| {
@@ -88,7 +89,11 @@ fn visible(tenant: &Tenant, admitted: &Admitted) -> Vec<ModelEntry> {
         let entry = ModelEntry { id: alias.clone(), owned_by: "mirk".to_owned(), ..ModelEntry::default() };
         add(entry, &[alias]);
     }
-    for upstream in tenant.upstreams.iter().filter(|upstream| upstream.row.enabled) {
+    let speaks = |upstream: &Upstream| {
+        let mut operations = upstream.facts.paths.iter().map(|(operation, _)| operation.dialect());
+        operations.any(|spoken| family(spoken) == family(dialect))
+    };
+    for upstream in tenant.upstreams.iter().filter(|upstream| upstream.row.enabled && speaks(upstream)) {
         for model in known(upstream) {
             let full = format!("{}/{model}", upstream.name);
             let shared = tenant.upstreams.iter().filter(|other| other.lists(&model)).count() > 1;
@@ -100,6 +105,14 @@ fn visible(tenant: &Tenant, admitted: &Admitted) -> Vec<ModelEntry> {
         }
     }
     models
+}
+
+/// Both dialects of OpenAI share one list.
+const fn family(dialect: Dialect) -> Dialect {
+    match dialect {
+        Dialect::OpenAiResponses => Dialect::OpenAiChat,
+        other => other,
+    }
 }
 
 fn known(upstream: &Upstream) -> Vec<String> {

@@ -41,6 +41,10 @@ pub(crate) fn resolve(tenant: Option<&Tenant>, name: &str, operation: Operation)
     if let Some(target) = addressed(tenant, name) {
         return Ok(vec![target]);
     }
+    let provider = name.split_once('/').map(|(provider, _)| provider);
+    if tenant.upstreams.iter().any(|upstream| Some(&*upstream.name) == provider) {
+        return Err(not_found("This provider is disabled. `mirk provider enable` lets requests go there again."));
+    }
     bare(tenant, name, operation).map(|target| vec![target])
 }
 
@@ -55,14 +59,16 @@ fn enabled(tenant: &Tenant) -> impl Iterator<Item = &Arc<Upstream>> {
     tenant.upstreams.iter().filter(|upstream| upstream.row.enabled)
 }
 
-/// Those that list the model; else those without a list whose kind is known to have it; else
-/// those without a list that speak the request's dialect.
+/// Those that list the model; else, of those that speak the request's dialect and have no list,
+/// those whose kind is known to have it; else, unless the name has a slash and so may have been
+/// meant for a provider that is not there, any of them.
 fn bare(tenant: &Tenant, name: &str, operation: Operation) -> Result<Target, Problem> {
-    let unlisted = || enabled(tenant).filter(|upstream| upstream.row.models.is_empty());
+    let unlisted =
+        || enabled(tenant).filter(|upstream| upstream.row.models.is_empty() && upstream.facts.serves(operation));
     let ranks: [Vec<&Arc<Upstream>>; 3] = [
         enabled(tenant).filter(|upstream| upstream.lists(name)).collect(),
         unlisted().filter(|upstream| catalog::find(upstream.facts.name, name).is_some()).collect(),
-        unlisted().filter(|upstream| upstream.facts.serves(operation)).collect(),
+        unlisted().filter(|_| !name.contains('/')).collect(),
     ];
     match ranks.iter().find(|rank| !rank.is_empty()).map(Vec::as_slice) {
         Some([only]) => Ok(Target { upstream: Arc::clone(only), model: Arc::from(name) }),

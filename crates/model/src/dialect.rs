@@ -38,8 +38,10 @@ pub enum Operation {
     StreamGenerate,
     /// Gemini `:countTokens`.
     GeminiCount,
-    /// Gemini `:embedContent` and `:batchEmbedContents`.
+    /// Gemini `:embedContent`.
     GeminiEmbed,
+    /// Gemini `:batchEmbedContents`.
+    GeminiBatchEmbed,
     /// Ollama `POST /api/chat`.
     OllamaChat,
     /// Ollama `POST /api/generate`.
@@ -55,9 +57,11 @@ impl Operation {
             Self::Chat | Self::Completions | Self::Embeddings => Dialect::OpenAiChat,
             Self::Responses => Dialect::OpenAiResponses,
             Self::Messages | Self::CountTokens => Dialect::Anthropic,
-            Self::Generate | Self::StreamGenerate | Self::GeminiCount | Self::GeminiEmbed => {
-                Dialect::Gemini
-            }
+            Self::Generate
+            | Self::StreamGenerate
+            | Self::GeminiCount
+            | Self::GeminiEmbed
+            | Self::GeminiBatchEmbed => Dialect::Gemini,
             Self::OllamaChat | Self::OllamaGenerate | Self::OllamaEmbed => Dialect::Ollama,
         }
     }
@@ -66,7 +70,7 @@ impl Operation {
     pub const fn is_embedding(self) -> bool {
         matches!(
             self,
-            Self::Embeddings | Self::GeminiEmbed | Self::OllamaEmbed
+            Self::Embeddings | Self::GeminiEmbed | Self::GeminiBatchEmbed | Self::OllamaEmbed
         )
     }
 

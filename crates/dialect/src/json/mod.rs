@@ -205,6 +205,7 @@ impl Head {
             | Operation::Generate
             | Operation::GeminiCount
             | Operation::GeminiEmbed
+            | Operation::GeminiBatchEmbed
             | Operation::OllamaEmbed => false,
         }
     }

@@ -173,7 +173,8 @@ impl Egress {
         pool: &Arc<OriginPool>,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<UpstreamBody>, SendError> {
-        pool.send(self, request).await
+        // Boxed: every future above would otherwise carry its size along.
+        Box::pin(pool.send(self, request)).await
     }
 
     /// Drops pooled connections that the other side closed or that idled too long.

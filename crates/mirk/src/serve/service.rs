@@ -146,7 +146,8 @@ impl Service {
             let (head, _) = request.into_parts();
             return refusal(dialect_of(&head), &problem, &self.id());
         }
-        self.shared.gateway.handle(request).await
+        // Boxed, and so gone when the answer begins: a stream keeps its connection's task small.
+        Box::pin(self.shared.gateway.handle(request)).await
     }
 }
 

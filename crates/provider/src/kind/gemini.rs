@@ -31,6 +31,10 @@ pub(super) static FACTS: Facts = Facts {
             Operation::GeminiEmbed,
             "/v1beta/models/{model}:embedContent",
         ),
+        (
+            Operation::GeminiBatchEmbed,
+            "/v1beta/models/{model}:batchEmbedContents",
+        ),
     ],
     models_path: "/v1beta/models",
     probe_path: "/v1beta/models",

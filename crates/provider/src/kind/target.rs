@@ -45,33 +45,6 @@ impl Facts {
     /// [`TargetError`].
     pub fn target(&self, base: &BaseUrl, call: &Call<'_>) -> Result<String, TargetError> {
         let template = self.path(call.operation).ok_or(TargetError::NotServed)?;
-        self.fill(base, template, call)
-    }
-
-    /// As [`Facts::target`], for Gemini's `:batchEmbedContents`, which shares its operation with
-    /// `:embedContent` and is what Google's SDKs call.
-    ///
-    /// # Errors
-    /// [`TargetError::NotServed`] also for every operation but [`Operation::GeminiEmbed`].
-    pub fn batch_target(&self, base: &BaseUrl, call: &Call<'_>) -> Result<String, TargetError> {
-        let template = self
-            .path(call.operation)
-            .and_then(|template| template.strip_suffix(":embedContent"))
-            .ok_or(TargetError::NotServed)?;
-        self.fill(base, &format!("{template}:batchEmbedContents"), call)
-    }
-
-    /// The path at `base` that lists models.
-    pub fn models_target(&self, base: &BaseUrl) -> String {
-        join(self.root(base), self.models_path, self.has_openai_base())
-    }
-
-    /// The path at `base` that shows whether a credential works.
-    pub fn probe_target(&self, base: &BaseUrl) -> String {
-        join(self.root(base), self.probe_path, self.has_openai_base())
-    }
-
-    fn fill(&self, base: &BaseUrl, template: &str, call: &Call<'_>) -> Result<String, TargetError> {
         let dialect = call.operation.dialect();
         let is_openai = matches!(dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses);
         let mut target = join(self.root(base), template, is_openai);
@@ -90,6 +63,15 @@ impl Facts {
             target = format!("{target}?{query}");
         }
         Ok(target)
+    }
+    /// The path at `base` that lists models.
+    pub fn models_target(&self, base: &BaseUrl) -> String {
+        join(self.root(base), self.models_path, self.has_openai_base())
+    }
+
+    /// The path at `base` that shows whether a credential works.
+    pub fn probe_target(&self, base: &BaseUrl) -> String {
+        join(self.root(base), self.probe_path, self.has_openai_base())
     }
 
     fn has_openai_base(&self) -> bool {

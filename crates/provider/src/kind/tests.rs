@@ -264,15 +264,12 @@ fn batch_embedding_is_geminis_alone() {
         model: "models/m",
         query: None,
     };
-    let gemini = by_name("gemini").unwrap();
-    let path = gemini.batch_target(&base, &call(Operation::GeminiEmbed));
+    let batch = call(Operation::GeminiBatchEmbed);
+    let path = by_name("gemini").unwrap().target(&base, &batch);
     assert_eq!(path.as_deref(), Ok("/v1beta/models/m:batchEmbedContents"));
-    for (kind, operation) in [
-        ("gemini", Operation::Generate),
-        ("openai", Operation::Embeddings),
-    ] {
-        let refused = by_name(kind).unwrap().batch_target(&base, &call(operation));
-        assert_eq!(refused, Err(TargetError::NotServed), "{kind}");
+    for facts in KINDS.iter().filter(|facts| facts.name != "gemini") {
+        let refused = facts.target(&base, &batch);
+        assert_eq!(refused, Err(TargetError::NotServed), "{}", facts.name);
     }
 }
 
