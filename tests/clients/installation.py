@@ -18,8 +18,6 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 NODE_MODULES = HERE / "node_modules"
-# Both the anthropic and the gemini kind are known to have these names: an alias says which is meant.
-ALIASES = ("claude-opus-5-5", "claude-haiku-4-5")
 # Seconds that one command of `mirk`, or its start, may take.
 PATIENCE = 30
 
@@ -119,8 +117,6 @@ class Installation:
         # A provider that is there but switched off, for what must not go anywhere.
         self.mirk("provider", "add", "asleep", "--kind", "ollama", "--base-url", self.sim)
         self.mirk("provider", "disable", "asleep")
-        for model in ALIASES:
-            self.mirk("route", "set", model, "--to", f"anthropic/{model}")
         self.key = json.loads(self.mirk("key", "create", "--label", "t", "--json"))["key"]
         self.url = self._serve("serve", "--listen", "127.0.0.1:0", "--json")["url"]
         self._server = self._processes[-1]

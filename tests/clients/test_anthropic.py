@@ -23,12 +23,8 @@ def asking(text, **more):
     return {"model": MODEL, "max_tokens": 2048, "messages": [{"role": "user", "content": text}]} | more
 
 
-AMBIGUOUS = pytest.mark.xfail(strict=True, reason="plan::bare: the gemini kind's catalogue has Claude's names too")
 
-
-@pytest.mark.parametrize("model", [
-    pytest.param("claude-opus-5", marks=AMBIGUOUS), "claude-sonnet-5", "anthropic/claude-opus-5"
-])
+@pytest.mark.parametrize("model", ["claude-opus-5", "claude-sonnet-5", "anthropic/claude-opus-5"])
 def test_a_model_is_found_by_its_bare_name_and_with_its_provider(client, mirk, model):
     answer = client.messages.create(**asking(mirk.says()) | {"model": model})
     assert answer.content[0].text == mirk.completion

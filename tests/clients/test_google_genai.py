@@ -99,7 +99,6 @@ def test_tokens_are_counted(client, mirk):
     assert 0 < short.total_tokens < long.total_tokens
 
 
-@pytest.mark.xfail(strict=True, reason="dispatch sends :batchEmbedContents to :embedContent")
 def test_texts_are_embedded(client, mirk):
     config = types.EmbedContentConfig(output_dimensionality=64)
     answer = client.models.embed_content(

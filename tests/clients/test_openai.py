@@ -198,7 +198,6 @@ def test_a_model_that_the_provider_does_not_have_is_a_not_found_error(client, mi
     assert error.value.code == "model_not_found"
 
 
-@pytest.mark.xfail(strict=True, reason="plan::bare hands a name with an absent provider to the only one of the dialect")
 @pytest.mark.rows(2)
 @pytest.mark.parametrize("model", ["nobody/nothing", "asleep/anything"], ids=["unknown", "disabled"])
 def test_a_model_of_no_provider_is_a_not_found_error_and_reaches_none(client, mirk, model):
