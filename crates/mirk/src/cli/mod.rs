@@ -5,6 +5,7 @@ mod bring_up;
 mod completions;
 mod config;
 mod credential;
+mod demo;
 mod doctor;
 mod door;
 mod exit;
@@ -17,6 +18,7 @@ mod routes;
 mod secret;
 mod setup;
 mod sim;
+mod sweep;
 mod usage;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -63,6 +65,8 @@ enum Command {
     Up(bring_up::Up),
     /// Start Mirk, for service managers: like `up` without the first-run help
     Serve(bring_up::Serve),
+    /// See Mirk work end to end on a simulated provider; leaves nothing behind
+    Demo(demo::Demo),
     /// Make the owner's account
     Setup(setup::Setup),
     /// Make, list and revoke the keys that clients use
@@ -94,6 +98,8 @@ enum Command {
     Config(config::Config),
     /// Run the simulated provider alone, to test your own set-up against
     Sim(sim::Sim),
+    /// Plant canaries and search every byte that is kept for them
+    Sweep(sweep::Sweep),
     /// Print completions for a shell
     Completions(completions::Completions),
 }
@@ -149,6 +155,7 @@ impl Command {
         match self {
             Self::Up(up) => up.run(invocation),
             Self::Serve(serve) => serve.run(invocation),
+            Self::Demo(demo) => demo.run(invocation),
             Self::Setup(setup) => setup.run(invocation),
             Self::Key(key) => key.run(invocation),
             Self::Provider(provider) => provider.run(invocation),
@@ -161,6 +168,7 @@ impl Command {
             Self::Routes(routes) => routes.run(invocation),
             Self::Config(config) => config.run(invocation),
             Self::Sim(sim) => sim.run(invocation),
+            Self::Sweep(sweep) => sweep.run(invocation),
             Self::Completions(completions) => completions.run(invocation),
         }
     }

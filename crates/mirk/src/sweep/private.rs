@@ -1,0 +1,256 @@
+//! The sweep of a Mirk made for it: an installation in a temporary folder with simulated
+//! providers, served by this executable as a process of its own.
+
+use std::{net::Ipv4Addr, path::Path};
+
+use mirk_model::{Clock, Entropy};
+use mirk_vault::SystemEntropy;
+use serde_json::{Value, json};
+
+use super::{
+    Report, SweepError, at,
+    child::{FOLDERS, Home, Server},
+    markers::{Marker, Markers},
+    places::{Ground, Hunt},
+    traffic::{self, ODD, Traffic, UPSTREAMS},
+    wire::{self, act},
+};
+use crate::{
+    clock::SystemClock,
+    sim::{Sim, SimOptions},
+};
+
+/// How to sweep.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Search the process's memory too. Needs the right to trace processes.
+    pub memory: bool,
+    /// Serve with the planted leaks.
+    #[cfg(feature = "leaky")]
+    pub leaky: bool,
+}
+
+/// Folders in which every process may put files.
+const SHARED: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+
+/// What the operator can ask for, whose answers are searched as well.
+const QUESTIONS: [(&str, &str); 8] = [
+    ("key.list", "{}"),
+    ("provider.list", "{}"),
+    ("credential.list", "{}"),
+    ("route.list", "{}"),
+    ("model.list", "{}"),
+    ("usage.show", "{\"by\":\"model\"}"),
+    ("audit.list", "{\"limit\":10000}"),
+    ("setup.status", "{}"),
+];
+
+/// One sweep at work.
+struct Sweep<'a> {
+    options: Options,
+    say: &'a (dyn Fn(&str) + Sync),
+    home: Home,
+    /// The provider that the first client uses, and the one that only the second does.
+    sims: (Sim, Sim),
+    markers: Markers,
+    keys: (String, String),
+    from: Ipv4Addr,
+    since: i64,
+    requests: usize,
+}
+
+/// Sweeps a Mirk of its own, telling `say` what happens.
+///
+/// # Errors
+/// When something could not be planted, sent or looked at.
+pub async fn sweep(options: Options, say: &(dyn Fn(&str) + Sync)) -> Result<Report, SweepError> {
+    let mut sweep = Sweep::begin(options, say).await?;
+    let mut report = Report::default();
+    for log in ["info", "debug"] {
+        say(&format!("Log level {log}: a server of its own answers good, bad, odd and broken requests."));
+        report = sweep.round(log, report).await?;
+    }
+    let mut hunt = Hunt::new(&sweep.markers);
+    hunt.resume(report);
+    sweep.at_rest(&mut hunt);
+    let mut report = hunt.finish();
+    report.requests = sweep.requests;
+    #[cfg(feature = "leaky")]
+    if options.leaky {
+        report.leaks = super::leaks::found(&report);
+        super::leaks::clean(&sweep.markers);
+    }
+    sweep.sims.0.stop().await;
+    sweep.sims.1.stop().await;
+    Ok(report)
+}
+
+impl<'a> Sweep<'a> {
+    async fn begin(options: Options, say: &'a (dyn Fn(&str) + Sync)) -> Result<Self, SweepError> {
+        let entropy = SystemEntropy;
+        let since = SystemClock::new().now().as_micros() / 1_000_000 - 1;
+        let home = Home::new(&entropy)?;
+        let start = async || Sim::start(SimOptions::default()).await.map_err(at("the simulated provider"));
+        let sims = (start().await?, start().await?);
+        let mut markers = Markers::of_run(&entropy);
+        let from = own_address(&entropy);
+        markers.add(Marker::address(from));
+        home.run(&["setup", "--stdin", "--handle", markers.text("handle")], markers.text("password"))?;
+        let root = std::fs::read_to_string(home.root_key()).map_err(at("the root key"))?;
+        markers.add(Marker::root(root.trim()));
+        say("A Mirk of its own is set up in a temporary folder, with two simulated providers.");
+        let keys = (String::new(), String::new());
+        Ok(Self { options, say, home, sims, markers, keys, from, since, requests: 0 })
+    }
+
+    /// Serves with this log level, sends everything, and searches while the server runs.
+    async fn round(&mut self, log: &'static str, report: Report) -> Result<Report, SweepError> {
+        let mut server = self.serve(log)?;
+        if self.keys.0.is_empty() {
+            self.furnish()?;
+        }
+        self.leak(&mut server)?;
+        let traffic = Traffic { markers: &self.markers, key: &self.keys.0 };
+        let steps = traffic.steps();
+        let mut answers = Vec::new();
+        let mut passed = 0_usize;
+        for step in &steps {
+            if let Some(script) = step.script.clone() {
+                self.sims.0.script(script);
+            }
+            let answer = wire::send(self.from, server.address, &step.request).await;
+            let answer = answer.map_err(|error| SweepError::new("a request", format!("{}: {}", step.request.name, error.kind())))?;
+            if step.must_pass && wire::status(&answer) != 200 {
+                let words = format!("{} was answered with {}", step.request.name, wire::status(&answer));
+                return Err(SweepError::new("a request", words));
+            }
+            passed += usize::from(wire::status(&answer) == 200);
+            answers.push((Ground::OwnAnswer, format!("answer:{}", step.request.name), answer));
+        }
+        for request in traffic::others(&self.keys.1) {
+            let answer = wire::send(Ipv4Addr::LOCALHOST, server.address, &request).await;
+            let answer = answer.map_err(|error| SweepError::new("a request", format!("{}: {}", request.name, error.kind())))?;
+            answers.push((Ground::Kept, format!("other-answer:{}", request.name), answer));
+        }
+        self.requests += answers.len();
+        (self.say)(&format!("{} requests were sent, {passed} of the client's were served. Searching.", answers.len()));
+        let mut hunt = Hunt::new(&self.markers);
+        hunt.resume(report);
+        for (ground, name, answer) in &answers {
+            hunt.bytes(*ground, name, answer);
+        }
+        self.seen_by_providers(&mut hunt);
+        self.seen_by_operator(&mut hunt)?;
+        self.at_rest(&mut hunt);
+        hunt.process("process", server.pid());
+        if self.options.memory {
+            hunt.memory("memory", server.pid());
+        }
+        for folder in SHARED {
+            hunt.shared(folder, Path::new(folder), self.since, &self.home.path(""));
+        }
+        server.stop()?;
+        Ok(hunt.finish())
+    }
+
+    fn serve(&self, log: &str) -> Result<Server, SweepError> {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--json", "--allow-root"];
+        #[cfg(feature = "leaky")]
+        if self.options.leaky {
+            let command = super::leaks::command(&self.home, &self.markers, log)?;
+            return Server::start(&self.home, command);
+        }
+        let mut command = self.home.command(&serve)?;
+        command.env("MIRK_LOG", log);
+        Server::start(&self.home, command)
+    }
+
+    #[cfg(feature = "leaky")]
+    fn leak(&self, server: &mut Server) -> Result<(), SweepError> {
+        if !self.options.leaky {
+            return Ok(());
+        }
+        let providers = (self.sims.0.addr(), self.sims.1.addr());
+        super::leaks::tell(server, &self.markers, providers)?;
+        server.wait_for(&self.home.path("stdout"), super::leaks::DONE)
+    }
+
+    #[cfg(not(feature = "leaky"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, clippy::needless_pass_by_ref_mut, reason = "it leaks with the feature only")]
+    fn leak(&self, _server: &mut Server) -> Result<(), SweepError> {
+        Ok(())
+    }
+
+    /// Adds the providers with their credentials, and makes both keys.
+    fn furnish(&mut self) -> Result<(), SweepError> {
+        let data = self.home.path("data");
+        let act = |action, input: Value| act(&data, action, &input).map_err(at("set-up"));
+        for (name, kind, model) in UPSTREAMS {
+            let secret = (kind != "ollama").then(|| self.markers.text("provider-key"));
+            let models: Vec<_> = std::iter::once(model).chain(ODD).chain(["sim-slow"]).collect();
+            let base = self.sims.0.base();
+            act("provider.add", json!({"name": name, "kind": kind, "base_url": base, "secret": secret, "models": models}))?;
+        }
+        let secret = self.markers.text("other-provider-key");
+        let base = self.sims.1.base();
+        act("provider.add", json!({"name": "other", "kind": "openai", "base_url": base, "secret": secret, "models": ["gpt-y"]}))?;
+        let make = |label: &str| {
+            let made = act("key.create", json!({"label": label}))?;
+            let key = made.get("key").and_then(Value::as_str);
+            key.map(str::to_owned).ok_or_else(|| SweepError::new("set-up", "no key was made"))
+        };
+        self.keys = (make("sweep")?, make("other")?);
+        self.markers.add(Marker::secret("api-key", &self.keys.0));
+        self.markers.add(Marker::secret("other-api-key", &self.keys.1));
+        let wish = Traffic { markers: &self.markers, key: &self.keys.0 }.wish();
+        self.markers.around("prompt", &wish);
+        Ok(())
+    }
+
+    /// Searches what the providers received: of the second one, everything counts.
+    fn seen_by_providers(&self, hunt: &mut Hunt) {
+        let everything = |sim: &Sim| {
+            let mut bytes = Vec::new();
+            for request in sim.requests() {
+                bytes.extend_from_slice(format!("{} {}\n", request.method, request.target).as_bytes());
+                for (name, value) in &request.headers {
+                    bytes.extend_from_slice(format!("{name}: ").as_bytes());
+                    bytes.extend_from_slice(value);
+                    bytes.push(b'\n');
+                }
+                bytes.extend_from_slice(&request.body);
+                bytes.push(b'\n');
+            }
+            bytes
+        };
+        hunt.bytes(Ground::OwnProvider, "provider", &everything(&self.sims.0));
+        hunt.bytes(Ground::OtherProvider, "other-provider", &everything(&self.sims.1));
+    }
+
+    fn seen_by_operator(&self, hunt: &mut Hunt) -> Result<(), SweepError> {
+        for (action, input) in QUESTIONS {
+            let input = serde_json::from_str(input).unwrap_or_default();
+            let answer = act(&self.home.path("data"), action, &input).map_err(at("the operator's questions"))?;
+            hunt.bytes(Ground::Kept, &format!("admin:{action}"), answer.to_string().as_bytes());
+        }
+        Ok(())
+    }
+
+    /// Searches the installation's own folders and what it printed.
+    fn at_rest(&self, hunt: &mut Hunt) {
+        for folder in FOLDERS {
+            hunt.folder(folder, &self.home.path(folder));
+        }
+        for output in ["stdout", "stderr"] {
+            hunt.file(Ground::Kept, output, &self.home.path(output));
+        }
+    }
+}
+
+/// An address of the loopback network that nothing else uses. Only Linux has the whole of it.
+fn own_address(entropy: &dyn Entropy) -> Ipv4Addr {
+    let mut random = [0; 3];
+    entropy.fill(&mut random);
+    let [a, b, c] = random.map(|byte| 100 + byte % 150);
+    if cfg!(target_os = "linux") { Ipv4Addr::new(127, a, b, c) } else { Ipv4Addr::LOCALHOST }
+}
