@@ -97,11 +97,10 @@ impl Drop for Folder {
     }
 }
 
-/// How a dialect is asked: its name, the provider kind that speaks it, the path, the header for
-/// the key with what stands before it, and the body with `{PROMPT}` in it.
+/// How a dialect is asked: its name, the path, the header for the key with what stands before it,
+/// and the body with `{PROMPT}` in it.
 struct Way {
     dialect: &'static str,
-    kind: &'static str,
     path: &'static str,
     key: (&'static str, &'static str),
     body: &'static str,
@@ -110,35 +109,30 @@ struct Way {
 const WAYS: [Way; 5] = [
     Way {
         dialect: "OpenAI Chat",
-        kind: "openai",
         path: "/v1/chat/completions",
         key: ("authorization", "Bearer "),
         body: r#"{"model":"openai/gpt-demo","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"{PROMPT}"}]}"#,
     },
     Way {
         dialect: "OpenAI Responses",
-        kind: "openai",
         path: "/v1/responses",
         key: ("authorization", "Bearer "),
         body: r#"{"model":"openai/gpt-demo","stream":true,"input":"{PROMPT}"}"#,
     },
     Way {
         dialect: "Anthropic",
-        kind: "anthropic",
         path: "/v1/messages",
         key: ("x-api-key", ""),
         body: r#"{"model":"anthropic/claude-demo","max_tokens":256,"stream":true,"messages":[{"role":"user","content":"{PROMPT}"}]}"#,
     },
     Way {
         dialect: "Gemini",
-        kind: "gemini",
         path: "/v1beta/models/gemini-demo:streamGenerateContent?alt=sse",
         key: ("x-goog-api-key", ""),
         body: r#"{"contents":[{"role":"user","parts":[{"text":"{PROMPT}"}]}]}"#,
     },
     Way {
         dialect: "Ollama",
-        kind: "ollama",
         path: "/api/chat",
         key: ("authorization", "Bearer "),
         body: r#"{"model":"ollama/llama-demo","messages":[{"role":"user","content":"{PROMPT}"}]}"#,
