@@ -53,20 +53,20 @@ impl Desktop {
             address: address.trim().to_owned(),
         };
         if let Some(password) = password {
-            desktop.keyring(folder, password);
+            desktop.keyring(folder, "--unlock", password);
         }
         Some(desktop)
     }
 
     /// Starts the keyring; it goes to the background and ends with the bus.
-    fn keyring(&self, folder: &Folder, password: &[u8]) {
+    fn keyring(&self, folder: &Folder, how: &str, password: &[u8]) {
         for name in ["home", "run"] {
             fs::create_dir_all(folder.path().join(name)).unwrap();
             fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o700))
                 .unwrap();
         }
         let mut keyring = Command::new("/usr/bin/gnome-keyring-daemon")
-            .args(["--unlock", "--components=secrets"])
+            .args([how, "--daemonize", "--components=secrets"])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", folder.path().join("home"))
@@ -133,6 +133,40 @@ fn the_first_root_key_is_kept_in_the_keyring_where_there_is_one() {
     assert!(
         !folder.path().join("config/mirk/root.key").exists(),
         "no new key is made"
+    );
+}
+
+#[test]
+fn a_locked_keyring_is_said_to_be_locked_at_once_and_nobody_is_prompted() {
+    let folder = Folder::new();
+    let Some(desktop) = Desktop::start(&folder, Some(b"pw")) else {
+        return;
+    };
+    let up = on_bus(&folder, &desktop.address, &["up", "--json", "--yes"]);
+    run_once(&folder, up, b"").unwrap();
+    drop(desktop);
+    fs::remove_file(folder.path().join("bus")).unwrap_or_default();
+    let Some(desktop) = Desktop::start(&folder, None) else {
+        return;
+    };
+    desktop.keyring(&folder, "--start", b"");
+    let before = everything(&folder.path().join("data"));
+    let clock = SystemClock::new();
+    let locked = on_bus(&folder, &desktop.address, &["key", "list"])
+        .output()
+        .unwrap();
+    let took = Duration::from_nanos(clock.mono());
+    assert_eq!(locked.status.code(), Some(78), "{}", shown(&locked));
+    assert!(shown(&locked).contains("is locked"), "{}", shown(&locked));
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert_eq!(everything(&folder.path().join("data")), before);
+    let other = Folder::new();
+    let mut up = on_bus(&other, &desktop.address, &["up", "--json", "--yes"]);
+    up.env("XDG_RUNTIME_DIR", folder.path().join("run"));
+    let (_, words) = run_once(&other, up, b"").unwrap();
+    assert!(
+        words.contains("is locked") && words.contains("root.key"),
+        "{words}"
     );
 }
 
