@@ -143,14 +143,15 @@ impl Live {
 
     /// Starts the server; gives the time until its ready line.
     pub(crate) fn serve(&mut self) -> Duration {
+        let command = self.command(&["serve", "--listen", "127.0.0.1:0", "--json"]);
+        self.serve_with(command)
+    }
+
+    /// The same by a command of the caller's.
+    pub(crate) fn serve_with(&mut self, mut command: Command) -> Duration {
         let begun = Instant::now();
         let log = File::options().create(true).append(true).open(self.folder.join("stderr")).unwrap();
-        let mut child = self
-            .command(&["serve", "--listen", "127.0.0.1:0", "--json"])
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let taken = begun.elapsed();
