@@ -9,4 +9,6 @@ mod keyring;
 mod keys;
 mod map;
 mod root;
+mod ssrf;
 mod wire;
+mod xlat;
