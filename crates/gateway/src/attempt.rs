@@ -150,7 +150,9 @@ async fn try_one(
         return Tried::NextProblem(problem, meter);
     }
     if !parts.status.is_success() {
-        return refused(attempt, (head, body), &parts.headers, (meter, secret.as_deref().map(|s| s.expose().as_slice()))).await;
+        let secret = secret.as_deref().map(|secret| secret.expose().as_slice());
+        // Boxed: rare, and large.
+        return Box::pin(refused(attempt, (head, body), &parts.headers, (meter, secret))).await;
     }
     // JSON where a stream was asked for: an answer in one piece, Gemini's array, or an error.
     let is_document = ask.is_stream && is_json(&parts.headers);

@@ -283,11 +283,12 @@ impl Gateway {
     async fn run(self: &Arc<Self>, planned: Planned) -> Result<Response<Body>, Problem> {
         let (operation, is_stream) = (planned.ask.operation, planned.ask.is_stream);
         let request_id = planned.request_id.clone();
-        let attempt = attempt::first_good(Arc::clone(self), planned);
+        // Boxed here, so that the futures above stay small and are cheap to move.
+        let mut attempt: std::pin::Pin<Box<dyn Future<Output = _> + Send>> =
+            Box::pin(attempt::first_good(Arc::clone(self), planned));
         if !is_stream || operation.dialect() == Dialect::Ollama {
             return Ok(respond(attempt.await?, &request_id));
         }
-        let mut attempt: std::pin::Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(attempt);
         match tokio::time::timeout(KEEP_ALIVE, &mut attempt).await {
             Ok(attempted) => Ok(respond(attempted?, &request_id)),
             Err(_elapsed) => {

@@ -112,7 +112,8 @@ impl OriginPool {
                 Ok(answer) => return answer,
             }
         }
-        let connect = tokio::time::timeout(egress.timeouts.connect, self.connect(egress));
+        // Boxed: rare, and large.
+        let connect = tokio::time::timeout(egress.timeouts.connect, Box::pin(self.connect(egress)));
         match connect.await.map_err(|_elapsed| SendError::ConnectTimeout)?? {
             Fresh::Shared(shared) => Self::send_shared(shared, request, egress).await,
             Fresh::One(connection) => {
