@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fs, io::Read, os::unix::fs::MetadataExt, path::
 use rustix::process::geteuid;
 
 use super::Finding;
-use crate::config::{self, Mode, Settings, Sources, find_secret};
+use crate::{
+    boot,
+    config::{self, Mode, Settings, Sources, find_secret},
+};
 
 /// The largest configuration file that is read.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -17,6 +20,7 @@ pub fn read(sources: &Sources) -> (Option<Settings>, Vec<Finding>) {
     match config::load(sources) {
         Ok(settings) => {
             findings.extend(dangers(&settings));
+            findings.push(authorities(&settings));
             (Some(settings), findings)
         }
         Err(error) => {
@@ -149,6 +153,34 @@ fn dangers(settings: &Settings) -> Vec<Finding> {
         danger(what.to_owned(), "lower it");
     }
     findings
+}
+
+/// Whom Mirk trusts to say who a provider is.
+fn authorities(settings: &Settings) -> Finding {
+    const CHECK: &str = "certificates";
+    match boot::roots(settings) {
+        Err(problem) => {
+            let what = format!("upstream.ca_file: {problem}");
+            Finding::bad(
+                CHECK,
+                what,
+                "name a PEM file with the certificates to trust, or unset it",
+            )
+        }
+        Ok(roots) if roots.is_empty() => {
+            let what = "this machine trusts no authority: no provider can be reached over https";
+            Finding::warn(
+                CHECK,
+                what,
+                "install the system's certificates (ca-certificates)",
+            )
+        }
+        Ok(_) if settings.ca_file.is_some() => Finding::ok(
+            CHECK,
+            "those of upstream.ca_file are trusted, and no others",
+        ),
+        Ok(_) => Finding::ok(CHECK, "those of the system are trusted"),
+    }
 }
 
 fn listeners(settings: &Settings) -> Finding {

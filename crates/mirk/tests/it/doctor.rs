@@ -231,6 +231,13 @@ fn faults_of_settings() -> Vec<Fault> {
                 doctor
             },
         ),
+        ("certificates", Bad, "holds no certificate", |clean| {
+            let file = clean.path("ca.pem");
+            fs::write(&file, "nothing").unwrap();
+            let mut doctor = clean.doctor();
+            doctor.env("MIRK_UPSTREAM_CA_FILE", file);
+            doctor
+        }),
         ("environment", Warn, "OPENAI_API_KEY", |clean| {
             let mut doctor = clean.doctor();
             doctor.env("OPENAI_API_KEY", CANARY);
