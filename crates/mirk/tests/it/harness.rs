@@ -3,6 +3,10 @@
 //! [`Mirk::start`] makes everything, dropping it ends everything: also when a test panics. What a server
 //! writes to standard error is kept, and [`Mirk::is_well`] looks at it after each case.
 #![cfg(test)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "waits for a real server are measured in real time"
+)]
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -52,7 +56,6 @@ const BEHAVIOURS: &[&str] = &[
 #[derive(Debug, Default)]
 pub(crate) struct Setup {
     env: Vec<(String, String)>,
-    config: Option<String>,
     is_bare: bool,
 }
 
@@ -60,12 +63,6 @@ impl Setup {
     /// A variable of the server's environment.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// The text of the configuration file.
-    pub(crate) fn config(mut self, text: &str) -> Self {
-        self.config = Some(text.to_owned());
         self
     }
 
@@ -77,7 +74,7 @@ impl Setup {
 
     /// Starts it.
     pub(crate) fn start(self) -> Mirk {
-        Mirk::with(self)
+        Mirk::with(&self)
     }
 }
 
@@ -156,7 +153,7 @@ impl Mirk {
         Setup::default()
     }
 
-    fn with(setup: Setup) -> Self {
+    fn with(setup: &Setup) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -165,9 +162,6 @@ impl Mirk {
         let sim = runtime.block_on(Sim::start(SimOptions::default())).unwrap();
         let folder = Folder::new();
         fs::create_dir_all(folder.path().join("config/mirk")).unwrap();
-        if let Some(text) = &setup.config {
-            fs::write(folder.path().join("config/mirk/mirk.toml"), text).unwrap();
-        }
         let (child, addr, key) = serve(folder.path(), &setup.env);
         let mirk = Self {
             child,
@@ -279,11 +273,6 @@ impl Mirk {
         self.folder.path()
     }
 
-    /// The data folder.
-    pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
     /// The simulated provider.
     pub(crate) fn sim(&self) -> &Sim {
         self.sim.as_ref().unwrap()
@@ -321,14 +310,16 @@ impl Mirk {
 
     /// The bytes of such a request.
     pub(crate) fn request(&self, first: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-        let mut text = format!("{first} HTTP/1.1\r\nHost: {}\r\n", self.addr);
-        for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
+        let mut lines = vec![format!("{first} HTTP/1.1"), format!("Host: {}", self.addr)];
+        lines.extend(
+            headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}")),
+        );
         if !body.is_empty() || first.starts_with("POST") {
-            text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+            lines.push(format!("Content-Length: {}", body.len()));
         }
-        text.push_str("\r\n");
+        let text = lines.join("\r\n") + "\r\n\r\n";
         [text.as_bytes(), body].concat()
     }
 

@@ -1,6 +1,11 @@
 //! Addresses that Mirk must not go to, however they are written or suggested. Cases SSRF01 to SSRF17, SSRF20 and
 //! SSRF29 to SSRF33. What names resolve to is tested in `mirk-provider`, where the answers can be scripted.
 #![cfg(test)]
+#![expect(
+    clippy::string_slice,
+    clippy::too_many_lines,
+    reason = "tables of addresses, one entry a line"
+)]
 
 use std::process::Output;
 

@@ -1,5 +1,9 @@
 //! HTTP/1.1 as bytes: sends what it is given and reads answers strictly, and judges refusals.
 #![cfg(test)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "waits for a real server are measured in real time"
+)]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -142,12 +146,6 @@ impl Exchange {
             self.fill(Duration::from_millis(100));
         }
         self.is_closed && self.read.is_empty()
-    }
-
-    /// Whether the connection is still open a moment later, and nothing more came.
-    pub(crate) fn is_open(&mut self) -> bool {
-        self.fill(Duration::from_millis(50));
-        !self.is_closed && self.read.is_empty()
     }
 }
 
