@@ -555,3 +555,30 @@ fn cfg_11_a_keyring_that_hangs_does_not_hang_the_start() {
         );
     }
 }
+
+#[test]
+#[ignore = "gap: one variable that is not UTF-8 ends every command in a panic that prints its value"]
+fn cfg_09_a_variable_that_is_not_text_does_no_harm() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let folder = Folder::new();
+    for (name, value) in [
+        (&b"FOO"[..], &b"canary-55ab\xff"[..]),
+        (b"F\xffO", b"canary-55ab"),
+    ] {
+        let output = binary(folder.path())
+            .args(["config", "check"])
+            .env(OsStr::from_bytes(name), OsStr::from_bytes(value))
+            .output()
+            .unwrap();
+        let said = all(&output);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(!said.contains("canary"), "a variable's value is shown");
+    }
+    // One that is meant for Mirk is not passed over in silence.
+    let output = binary(folder.path())
+        .args(["config", "check"])
+        .env("MIRK_DATA_DIR", OsStr::from_bytes(b"/nowhere/\xff"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(78), "{}", all(&output));
+}

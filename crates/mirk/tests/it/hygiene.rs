@@ -423,3 +423,31 @@ fn ssrf_30_no_header_query_or_field_changes_where_a_request_goes() {
     assert_eq!(trap.count(), 0);
     mirk.is_well();
 }
+
+#[test]
+fn ssrf_30_only_known_parameters_of_a_query_reach_the_provider() {
+    let mut mirk = Mirk::start();
+    let bearer = format!("Bearer {}", mirk.key());
+    let odd = "foo=bar&alt=evil&%61lt=sse&Alt=sse&$fields=x&callback=x&uploadType=media&prettyPrint=1&x=%0d%0aX:y&beta=false&alt=sse%26key=x";
+    for (call, known) in [
+        (&CALLS[0], ""),
+        (&CALLS[2], "beta=true"),
+        (&CALLS[3], "alt=json"),
+        (&CALLS[4], ""),
+    ] {
+        let lines = [
+            ("Authorization", bearer.as_str()),
+            ("Content-Type", "application/json"),
+            ("anthropic-version", "2023-06-01"),
+        ];
+        let first = format!("POST {}?{odd}&{known}&{odd}", call.path);
+        assert_eq!(mirk.ask(&first, &lines, call.body.as_bytes()).status, 200);
+        let seen = mirk.seen();
+        let query = seen[0]
+            .target
+            .split_once('?')
+            .map_or("", |(_, query)| query);
+        assert_eq!(query, known, "{}", call.path);
+    }
+    mirk.is_well();
+}

@@ -396,6 +396,40 @@ fn key_04_no_length_of_key_is_let_in_or_does_harm() {
 }
 
 #[test]
+fn key_04_only_a_bearer_token_counts_in_authorization() {
+    let mut mirk = Mirk::start();
+    let key = mirk.key().to_owned();
+    let status = |value: &str| {
+        let headers = json_headers(&[("Authorization", value)]);
+        mirk.ask("POST /v1/chat/completions", &headers, CHAT).status
+    };
+    for form in ["Bearer @", "bearer @", "BEARER @", "Bearer  @", "Bearer @ "] {
+        assert_eq!(status(&form.replace('@', &key)), 200, "{form}");
+    }
+    for form in [
+        "@",
+        "Basic @",
+        "Token @",
+        "Bearer@",
+        "Bearer:@",
+        "Bearer=@",
+        "Bearer \"@\"",
+        "Bearer @,@",
+        "Bearer @ @",
+        "Bearer @, Bearer @",
+        "Bearer Bearer @",
+        "Bearer x@",
+        "Bearer @x",
+        "Bearer @;q=1",
+        "Digest key=@",
+        "key=@",
+    ] {
+        assert_eq!(status(&form.replace('@', &key)), 401, "{form}");
+    }
+    mirk.is_well();
+}
+
+#[test]
 fn key_04_two_credentials_are_never_first_wins() {
     let mut mirk = Mirk::start();
     let (second, _) = mirk.new_key(&[]);
