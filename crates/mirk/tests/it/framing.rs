@@ -569,3 +569,112 @@ fn http_13_an_upgrade_never_opens_a_tunnel() {
     assert_eq!(mirk.seen().len(), 0);
     mirk.is_well();
 }
+
+/// The next of a row of numbers that look drawn by chance and are the same each time.
+fn next(state: &mut u64) -> usize {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    usize::try_from(*state >> 33).unwrap()
+}
+
+/// One change to a request: bytes made others, dropped, doubled, swapped, or put in from a stock.
+fn mutate(bytes: &mut Vec<u8>, state: &mut u64) {
+    const STOCK: [&[u8]; 16] = [
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"\0",
+        b":",
+        b" ",
+        b"\t",
+        b"chunked",
+        b"Content-Length: 3\r\n",
+        b"0\r\n\r\n",
+        b"\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"GET / HTTP/1.1\r\n",
+        b"\xff",
+        b"Connection: host\r\n",
+        b"[[[[{",
+    ];
+    let at = next(state) % bytes.len().max(1);
+    let length = (next(state) % 12).min(bytes.len() - at);
+    match next(state) % 5 {
+        0 if at < bytes.len() => bytes[at] = u8::try_from(next(state) % 256).unwrap(),
+        1 => drop(bytes.drain(at..at + length)),
+        2 => {
+            let part = bytes[at..at + length].to_vec();
+            bytes.splice(at..at, part);
+        }
+        3 if at + 1 < bytes.len() => bytes.swap(at, at + 1),
+        _ => drop(bytes.splice(at..at, STOCK[next(state) % STOCK.len()].iter().copied())),
+    }
+}
+
+#[test]
+fn http_01_to_13_requests_changed_at_random_are_answered_or_dropped_and_do_no_harm() {
+    const TURNS: u64 = 1_500;
+    let mut mirk = Mirk::start();
+    let length = CHAT.len();
+    let seeds = [
+        chat_with(&mirk, "X: y"),
+        chat(
+            &mirk,
+            &format!("Transfer-Encoding: chunked\r\n\r\n{length:x}\r\n{CHAT}\r\n0\r\n\r\n"),
+        ),
+        chat_with(&mirk, "Connection: keep-alive") + &chat_with(&mirk, "Connection: close"),
+    ];
+    let sent: String = seeds.concat();
+    let (mut passed, mut refusals) = (0, 0);
+    for turn in 0..TURNS {
+        let mut state = (turn + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut bytes = seeds[next(&mut state) % seeds.len()].clone().into_bytes();
+        for _ in 0..=next(&mut state) % 4 {
+            mutate(&mut bytes, &mut state);
+        }
+        let answers = mirk.send(&bytes).finish();
+        assert!(answers.len() <= 4, "turn {turn}");
+        for answer in answers.iter().filter(|answer| answer.status >= 400) {
+            refusals += 1;
+            // What the simulated provider refuses comes back in its own words.
+            if answer.header("x-mirk-provider").is_none()
+                && answer.header("x-mirk-request-id").is_some()
+            {
+                assert!(
+                    answer.body.len() <= 2_048 && answer.json().is_object(),
+                    "turn {turn}"
+                );
+            }
+            assert!(
+                find(&answer.raw, mirk.key().as_bytes()).is_none(),
+                "turn {turn}"
+            );
+        }
+        for seen in mirk.seen() {
+            passed += 1;
+            assert_eq!(
+                (seen.method.as_str(), seen.credential.as_deref()),
+                ("POST", Some(CREDENTIALS[0])),
+                "turn {turn}"
+            );
+            assert!(
+                seen.target.starts_with("/v1/") && seen.headers.len() <= 12,
+                "turn {turn}"
+            );
+            assert!(
+                seen.body.len() <= sent.len() && seen.body.trim_ascii_start().starts_with(b"{"),
+                "turn {turn}"
+            );
+        }
+        if turn % 100 == 0 {
+            mirk.is_well();
+        }
+    }
+    // Were all of one kind, the changes would be too few or too many to tell anything.
+    assert!(
+        passed > 100 && refusals > 500,
+        "{passed} passed, {refusals} refused"
+    );
+    mirk.is_well();
+}

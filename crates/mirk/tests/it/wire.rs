@@ -6,7 +6,7 @@
 )]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -137,6 +137,25 @@ impl Exchange {
             Err(_reset) => self.is_closed = true,
         }
         true
+    }
+
+    /// Ends this side and reads whatever comes until the server ends its own: the answers that were whole.
+    pub(crate) fn finish(mut self) -> Vec<Answer> {
+        drop(self.stream.shutdown(Shutdown::Write));
+        let until = Instant::now() + PATIENCE;
+        while !self.is_closed {
+            assert!(
+                Instant::now() < until,
+                "the server does not end the connection"
+            );
+            self.fill(Duration::from_millis(500));
+        }
+        let mut answers = Vec::new();
+        while let Some((answer, length)) = parse(&self.read, false, false) {
+            self.read.drain(..length);
+            answers.push(answer);
+        }
+        answers
     }
 
     /// Whether the server ends the connection within a second, with not a byte more.
