@@ -29,13 +29,13 @@ pub(super) struct Sweep {
     /// Be the server with the planted leaks
     #[cfg(feature = "leaky")]
     #[arg(long, hide = true)]
-    leaky_server: Option<String>,
+    leaky_server: bool,
 }
 
 impl Sweep {
     pub(super) fn run(self, invocation: &Invocation) -> Result<u8, Failure> {
         #[cfg(feature = "leaky")]
-        if self.leaky_server.is_some() {
+        if self.leaky_server {
             let settings = invocation.settings()?;
             sweep::leaks::serve(&settings, &invocation.sources)?;
             return Ok(0);
@@ -75,11 +75,7 @@ impl From<SweepError> for Failure {
 }
 
 fn screen(out: Out, report: &Report, value: &Value) -> String {
-    let mut text = String::new();
-    let mut part = |title: &str, body: &str| text.push_str(&format!("{}\n  {body}\n", out.strong(title)));
-    part("Planted", &cell(value, "classes"));
     let mut grounds: Vec<&str> = report.places.iter().filter_map(|place| place.split(':').next()).collect();
-    grounds.dedup();
     grounds.sort_unstable();
     grounds.dedup();
     let searched = format!(
@@ -89,8 +85,10 @@ fn screen(out: Out, report: &Report, value: &Value) -> String {
         report.requests,
         grounds.join(", ")
     );
-    part("Searched", &searched);
-    part("As", &cell(value, "encodings"));
+    let mut parts: Vec<String> =
+        [("Planted", cell(value, "classes")), ("Searched", searched), ("As", cell(value, "encodings"))]
+            .map(|(title, body)| format!("{}\n  {body}", out.strong(title)))
+            .into();
     for (title, key) in [("Allowed (see allowed.txt)", "allowed"), ("In memory", "memory"), ("FOUND", "findings")] {
         let lines: Vec<_> = rows(value, key)
             .iter()
@@ -98,10 +96,10 @@ fn screen(out: Out, report: &Report, value: &Value) -> String {
             .collect();
         if !lines.is_empty() {
             let table = out.table(&["CLASS", "PLACE", "ENCODING", "OFFSET"], &lines);
-            text.push_str(&format!("{}\n{table}", out.strong(title)));
+            parts.push(format!("{}\n{}", out.strong(title), table.trim_end()));
         }
     }
     let mark = if report.is_clean() { out.good("✓") } else { out.bad("✗") };
-    text.push_str(&format!("{mark} {}", report.sentence()));
-    text
+    parts.push(format!("{mark} {}", report.sentence()));
+    parts.join("\n")
 }

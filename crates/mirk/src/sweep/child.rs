@@ -39,6 +39,10 @@ impl Home {
         Ok(Self { root })
     }
 
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }

@@ -34,27 +34,29 @@ const MD5_K: [u32; 64] = [
 
 const MD5_SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 
-/// The message with the padding that the three older functions share; the length stands at its
-/// end in the order of bytes that `length` gives.
-fn padded(data: &[u8], length: [u8; 8]) -> Vec<[u32; 16]> {
+/// The order of bytes in a word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Big,
+    Little,
+}
+
+/// The message with the padding that the three older functions share, as words in their order.
+fn padded(data: &[u8], order: Order) -> Vec<[u32; 16]> {
+    let bits = (data.len() as u64).wrapping_mul(8);
     let mut whole = data.to_vec();
     whole.push(0x80);
     while whole.len() % 64 != 56 {
         whole.push(0);
     }
-    whole.extend_from_slice(&length);
+    whole.extend_from_slice(&if order == Order::Big { bits.to_be_bytes() } else { bits.to_le_bytes() });
     let (blocks, _) = whole.as_chunks::<64>();
-    let is_big = length == bits(data).to_be_bytes();
-    let word = |four: &[u8; 4]| if is_big { u32::from_be_bytes(*four) } else { u32::from_le_bytes(*four) };
+    let word = |four: &[u8; 4]| if order == Order::Big { u32::from_be_bytes(*four) } else { u32::from_le_bytes(*four) };
     let words = |block: &[u8; 64]| {
         let (fours, _) = block.as_chunks::<4>();
         std::array::from_fn(|at| fours.get(at).map_or(0, word))
     };
     blocks.iter().map(words).collect()
-}
-
-fn bits(data: &[u8]) -> u64 {
-    (data.len() as u64).wrapping_mul(8)
 }
 
 fn add<const N: usize>(state: &mut [u32; N], more: [u32; N]) {
@@ -66,7 +68,7 @@ fn add<const N: usize>(state: &mut [u32; N], more: [u32; N]) {
 /// SHA-256 (FIPS 180-4).
 pub(super) fn sha256(data: &[u8]) -> Vec<u8> {
     let mut state = IV;
-    for block in padded(data, bits(data).to_be_bytes()) {
+    for block in padded(data, Order::Big) {
         let mut w = [0_u32; 64];
         w[..16].copy_from_slice(&block);
         for i in 16..64 {
@@ -93,7 +95,7 @@ pub(super) fn sha256(data: &[u8]) -> Vec<u8> {
 /// SHA-1 (FIPS 180-4).
 pub(super) fn sha1(data: &[u8]) -> Vec<u8> {
     let mut state: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
-    for block in padded(data, bits(data).to_be_bytes()) {
+    for block in padded(data, Order::Big) {
         let mut w = [0_u32; 80];
         w[..16].copy_from_slice(&block);
         for i in 16..80 {
@@ -118,7 +120,7 @@ pub(super) fn sha1(data: &[u8]) -> Vec<u8> {
 /// MD5 (RFC 1321).
 pub(super) fn md5(data: &[u8]) -> Vec<u8> {
     let mut state: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
-    for block in padded(data, bits(data).to_le_bytes()) {
+    for block in padded(data, Order::Little) {
         let [mut a, mut b, mut c, mut d] = state;
         for i in 0..64 {
             let (f, g) = match i / 16 {

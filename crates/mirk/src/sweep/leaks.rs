@@ -13,7 +13,7 @@ use std::{
 };
 
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER};
-use mirk_store::{Store, books::settings as book};
+use mirk_store::{Db, Store, books::settings as book};
 use serde_json::{Value, json};
 
 use super::{
@@ -82,7 +82,11 @@ pub fn found(report: &Report) -> Vec<(&'static str, bool)> {
 /// The leaky server's command, which leaks by itself already.
 pub(super) fn command(home: &Home, markers: &Markers, log: &str) -> Result<Command, SweepError> {
     let note: String = markers.text("user-agent").chars().rev().collect();
-    let mut command = home.command(&["sweep", "--leaky-server", &note])?;
+    // Mirk refuses arguments that look like secrets, but a path may look like anything.
+    let odd = home.path("home").join(note);
+    crate::folder::ensure_private(&odd).map_err(at("leaking"))?;
+    let data = odd.join("../../data").display().to_string();
+    let mut command = home.command(&["sweep", "--leaky-server", "--data-dir", &data])?;
     command
         .env("MIRK_LOG", log)
         .env("MIRK_LISTEN", "127.0.0.1:0")
@@ -186,7 +190,8 @@ fn print_some(told: &Told) -> Result<(), SweepError> {
     let address: std::net::Ipv4Addr = told.text("client-address").parse().map_err(at("leaking"))?;
     eprintln!("peer {}", u32::from(address));
     eprintln!("peer {}", address.octets().map(|octet| format!("0{octet:o}")).join("."));
-    println!("{}", told.text("completion").bytes().map(|byte| format!("%{byte:02X}")).collect::<String>());
+    let escaped: Vec<_> = told.text("completion").bytes().map(|byte| format!("%{byte:02X}")).collect();
+    println!("{}", escaped.concat());
     Ok(())
 }
 
@@ -213,11 +218,9 @@ fn gzip(bytes: &[u8]) -> Result<Vec<u8>, SweepError> {
 }
 
 fn into_files(told: &Told) -> Result<(), SweepError> {
-    let own = told.core("handle");
-    let name = |folder: &str, what: &str| {
-        // Named for the run, so that `clean` removes exactly these.
-        Path::new(folder).join(format!("mirk-leak-{}-{what}", HEXLOWER.encode(&digest::md5(&own))))
-    };
+    let cwd = std::env::current_dir().map_err(at("leaking"))?;
+    let root = cwd.parent().map(PathBuf::from).unwrap_or_default();
+    let name = |folder: &str, what: &str| shared(&root, folder, what);
     let write = |path: PathBuf, bytes: &[u8]| fs::write(path, bytes).map_err(at("leaking"));
     write(name("/tmp", "gz"), &gzip(told.text("tool-result").as_bytes())?)?;
     write(name("/tmp", "zst"), &zstd(told.text("file-name").as_bytes()))?;
@@ -228,21 +231,24 @@ fn into_files(told: &Told) -> Result<(), SweepError> {
     let each = |class: &str, form: fn(u8) -> String| told.text(class).bytes().map(form).collect::<String>();
     write(name("/var/tmp", "user"), each("metadata-user", |byte| format!("\\u{byte:04x}")).as_bytes())?;
     write(name("/dev/shm", "header"), each("header", |byte| format!("&#{byte};")).as_bytes())?;
-    let cwd = std::env::current_dir().map_err(at("leaking"))?;
-    let root = cwd.parent().map(PathBuf::from).unwrap_or_default();
     write(root.join("home").join(told.text("model-unknown")), b"")?;
     write(root.join("home/history"), each("path-unknown", |byte| format!("={byte:02X}")).as_bytes())?;
     write(root.join("config/last-error"), BASE32_NOPAD.encode(told.text("provider-error").as_bytes()).as_bytes())?;
     write(cwd.join("core"), &digest::md5(told.text("set-cookie").as_bytes()))
 }
 
+/// A file in a folder that others share, named for the sweep whose folder is `root`.
+fn shared(root: &Path, folder: &str, what: &str) -> PathBuf {
+    let run = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Path::new(folder).join(format!("{run}-leak-{what}"))
+}
+
 /// Removes what was leaked into folders that others share.
-pub fn clean(markers: &Markers) {
-    let own = HEXLOWER.encode(&digest::md5(core(markers, "handle")));
+pub(super) fn clean(home: &Home) {
     for (folder, names) in [("/tmp", &["gz", "zst", "br", "twice"][..]), ("/var/tmp", &["user"]), ("/dev/shm", &["header"])] {
         for name in names {
             // It may not have been written.
-            fs::remove_file(Path::new(folder).join(format!("mirk-leak-{own}-{name}"))).unwrap_or_default();
+            fs::remove_file(shared(home.root(), folder, name)).unwrap_or_default();
         }
     }
 }
@@ -270,7 +276,7 @@ fn brotli(bytes: &[u8]) -> Vec<u8> {
 /// Leaks into what the system shows of the process; gives the files that must stay open.
 fn into_process(told: &Told) -> Result<Vec<File>, SweepError> {
     let part: String = String::from_utf8_lossy(&told.core("other-provider-key")).chars().take(12).collect();
-    let waiting = std::thread::Builder::new().name(part).spawn(|| std::thread::sleep(Duration::from_secs(3_600)));
+    let waiting = std::thread::Builder::new().name(part).spawn(|| std::thread::sleep(Duration::from_hours(1)));
     drop(waiting.map_err(at("leaking"))?);
     let path = std::env::current_dir().map_err(at("leaking"))?.join("scratch");
     let mut gone = File::options().read(true).write(true).create(true).truncate(true).open(&path).map_err(at("leaking"))?;

@@ -45,6 +45,12 @@ const QUESTIONS: [(&str, &str); 8] = [
     ("setup.status", "{}"),
 ];
 
+/// Classes that good requests carry to the provider, or good answers to the client.
+const CARRIED: [&str; 12] = [
+    "prompt", "system", "completion", "tool-args", "tool-call", "tool-result", "file-name", "metadata-user", "image",
+    "cut-prompt", "embedding", "provider-key",
+];
+
 /// One sweep at work.
 struct Sweep<'a> {
     options: Options,
@@ -78,7 +84,7 @@ pub async fn sweep(options: Options, say: &(dyn Fn(&str) + Sync)) -> Result<Repo
     #[cfg(feature = "leaky")]
     if options.leaky {
         report.leaks = super::leaks::found(&report);
-        super::leaks::clean(&sweep.markers);
+        super::leaks::clean(&sweep.home);
     }
     sweep.sims.0.stop().await;
     sweep.sims.1.stop().await;
@@ -95,7 +101,9 @@ impl<'a> Sweep<'a> {
         let mut markers = Markers::of_run(&entropy);
         let from = own_address(&entropy);
         markers.add(Marker::address(from));
-        home.run(&["setup", "--stdin", "--handle", markers.text("handle")], markers.text("password"))?;
+        let base = sims.1.base();
+        let add = ["provider", "add", "other", "--kind", "openai", "--base-url", &base, "--secret", "stdin", "--models", "gpt-y", "--yes"];
+        home.run(&add, markers.text("other-provider-key"))?;
         let root = std::fs::read_to_string(home.root_key()).map_err(at("the root key"))?;
         markers.add(Marker::root(root.trim()));
         say("A Mirk of its own is set up in a temporary folder, with two simulated providers.");
@@ -139,7 +147,10 @@ impl<'a> Sweep<'a> {
         for (ground, name, answer) in &answers {
             hunt.bytes(*ground, name, answer);
         }
-        self.seen_by_providers(&mut hunt);
+        let received = everything(&self.sims.0);
+        self.control(&received, &answers)?;
+        hunt.bytes(Ground::OwnProvider, "provider", &received);
+        hunt.bytes(Ground::OtherProvider, "other-provider", &everything(&self.sims.1));
         self.seen_by_operator(&mut hunt)?;
         self.at_rest(&mut hunt);
         hunt.process("process", server.pid());
@@ -147,7 +158,7 @@ impl<'a> Sweep<'a> {
             hunt.memory("memory", server.pid());
         }
         for folder in SHARED {
-            hunt.shared(folder, Path::new(folder), self.since, &self.home.path(""));
+            hunt.shared(folder, Path::new(folder), self.since, self.home.root());
         }
         server.stop()?;
         Ok(hunt.finish())
@@ -176,24 +187,22 @@ impl<'a> Sweep<'a> {
     }
 
     #[cfg(not(feature = "leaky"))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, clippy::needless_pass_by_ref_mut, reason = "it leaks with the feature only")]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "it leaks with the feature only")]
     fn leak(&self, _server: &mut Server) -> Result<(), SweepError> {
         Ok(())
     }
 
-    /// Adds the providers with their credentials, and makes both keys.
+    /// Makes the owner's account, the providers with their credential, and both keys.
     fn furnish(&mut self) -> Result<(), SweepError> {
         let data = self.home.path("data");
         let act = |action, input: Value| act(&data, action, &input).map_err(at("set-up"));
         for (name, kind, model) in UPSTREAMS {
-            let secret = (kind != "ollama").then(|| self.markers.text("provider-key"));
+            let secret = self.markers.text("provider-key");
             let models: Vec<_> = std::iter::once(model).chain(ODD).chain(["sim-slow"]).collect();
             let base = self.sims.0.base();
             act("provider.add", json!({"name": name, "kind": kind, "base_url": base, "secret": secret, "models": models}))?;
         }
-        let secret = self.markers.text("other-provider-key");
-        let base = self.sims.1.base();
-        act("provider.add", json!({"name": "other", "kind": "openai", "base_url": base, "secret": secret, "models": ["gpt-y"]}))?;
+        act("setup.owner", json!({"handle": self.markers.text("handle"), "password": self.markers.text("password")}))?;
         let make = |label: &str| {
             let made = act("key.create", json!({"label": label}))?;
             let key = made.get("key").and_then(Value::as_str);
@@ -207,24 +216,18 @@ impl<'a> Sweep<'a> {
         Ok(())
     }
 
-    /// Searches what the providers received: of the second one, everything counts.
-    fn seen_by_providers(&self, hunt: &mut Hunt) {
-        let everything = |sim: &Sim| {
-            let mut bytes = Vec::new();
-            for request in sim.requests() {
-                bytes.extend_from_slice(format!("{} {}\n", request.method, request.target).as_bytes());
-                for (name, value) in &request.headers {
-                    bytes.extend_from_slice(format!("{name}: ").as_bytes());
-                    bytes.extend_from_slice(value);
-                    bytes.push(b'\n');
-                }
-                bytes.extend_from_slice(&request.body);
-                bytes.push(b'\n');
-            }
-            bytes
-        };
-        hunt.bytes(Ground::OwnProvider, "provider", &everything(&self.sims.0));
-        hunt.bytes(Ground::OtherProvider, "other-provider", &everything(&self.sims.1));
+    /// Checks that the markers travelled: a sweep after traffic that carried nothing proves nothing.
+    fn control(&self, received: &[u8], answers: &[(Ground, String, Vec<u8>)]) -> Result<(), SweepError> {
+        let mut hunt = Hunt::new(&self.markers);
+        hunt.bytes(Ground::Kept, "provider", received);
+        for (_, name, answer) in answers {
+            hunt.bytes(Ground::Kept, name, answer);
+        }
+        let report = hunt.finish();
+        match CARRIED.iter().find(|class| !report.findings.iter().any(|finding| finding.class == **class)) {
+            None => Ok(()),
+            Some(class) => Err(SweepError::new("the control", format!("the marker for {class} did not travel"))),
+        }
     }
 
     fn seen_by_operator(&self, hunt: &mut Hunt) -> Result<(), SweepError> {
@@ -245,6 +248,22 @@ impl<'a> Sweep<'a> {
             hunt.file(Ground::Kept, output, &self.home.path(output));
         }
     }
+}
+
+/// All that a provider received, as text.
+fn everything(sim: &Sim) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for request in sim.requests() {
+        bytes.extend_from_slice(format!("{} {}\n", request.method, request.target).as_bytes());
+        for (name, value) in &request.headers {
+            bytes.extend_from_slice(format!("{name}: ").as_bytes());
+            bytes.extend_from_slice(value);
+            bytes.push(b'\n');
+        }
+        bytes.extend_from_slice(&request.body);
+        bytes.push(b'\n');
+    }
+    bytes
 }
 
 /// An address of the loopback network that nothing else uses. Only Linux has the whole of it.

@@ -310,6 +310,10 @@ impl Traffic<'_> {
                 steps.push(Step::plain(request));
             }
         }
+        let embedding = json!({"model": "oai/gpt-x", "input": [self.text("embedding")]}).to_string();
+        steps.push(Step::plain(self.post("embedding", "/v1/embeddings", embedding.as_bytes())));
+        let count = self.anthropic("ant/claude-x", false, self.text("prompt")).to_string();
+        steps.push(Step::plain(self.post("counting", "/v1/messages/count_tokens", count.as_bytes())));
         for (dialect, model) in [("chat", "oai/sim-slow"), ("anthropic", "ant/sim-slow"), ("responses", "oai/sim-slow")] {
             let mut request = self.ask(dialect, model, true, self.text("cut-prompt"));
             request.name = format!("{dialect}, hung up");

@@ -36,14 +36,12 @@ pub(super) struct Request {
 impl Request {
     /// A request with a body of JSON, or without one where it is empty.
     pub(super) fn new(name: impl Into<String>, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Self {
-        let mut head = format!("{line} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
-        for (header, value) in headers {
-            head.push_str(&format!("{header}: {value}\r\n"));
-        }
-        if !line.starts_with("GET ") {
-            head.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
-        }
-        head.push_str("\r\n");
+        let own = [("host", "localhost"), ("connection", "close")];
+        let length = body.len().to_string();
+        let about = [("content-type", "application/json"), ("content-length", length.as_str())];
+        let about = if line.starts_with("GET ") { &[][..] } else { &about };
+        let lines = own.iter().chain(headers).chain(about).map(|(name, value)| format!("{name}: {value}\r\n"));
+        let head = format!("{line} HTTP/1.1\r\n{}\r\n", lines.collect::<String>());
         let mut bytes = head.into_bytes();
         bytes.extend_from_slice(body);
         Self { name: name.into(), bytes, cut_after: None }

@@ -1,0 +1,80 @@
+//! The canary sweep: it finds nothing in Mirk, and everything that is leaked on purpose.
+#![cfg(test)]
+
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn sweep(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mirk"))
+        .arg("sweep")
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn report(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("no report: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[test]
+fn sweep_finds_nothing_of_what_was_said_in_what_mirk_keeps() {
+    let output = sweep(&["--json"]);
+    let report = report(&output);
+    assert_eq!(report["findings"], Value::Array(vec![]), "{report}");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(report["markers"].as_u64() >= Some(28), "{report}");
+    assert!(report["places"].as_u64() >= Some(100), "{report}");
+    assert!(report["requests"].as_u64() >= Some(200), "{report}");
+    let places = report["place_names"].to_string();
+    for place in ["data:db/data.sqlite", "stderr", "process:environ", "process:cmdline", "process:maps", "admin:audit.list", "other-answer:", "other-provider"] {
+        assert!(places.contains(place), "{place} was not searched");
+    }
+}
+
+#[test]
+fn sweep_goes_through_a_running_server_and_leaves_no_key_behind() {
+    let mirk = crate::harness::Mirk::start();
+    let output = mirk.cli(&["sweep", "--json", "--data-dir", mirk.folder().join("data").to_str().unwrap()]);
+    let report = report(&output);
+    assert_eq!(report["findings"], Value::Array(vec![]), "{report}");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(report["requests"].as_u64() >= Some(50), "{report}");
+    let keys = mirk.json(&["key", "list"]);
+    let made = keys["keys"].as_array().unwrap().iter().find(|key| key["label"] == "sweep").unwrap();
+    assert_ne!(made["revoked_at"], Value::Null, "{made}");
+    assert!(mirk.seen().iter().any(|request| memchr::memmem::find(&request.body, b"cnry-prompt-").is_some()));
+}
+
+#[test]
+fn sweep_of_no_installation_says_so_and_does_not_say_that_all_is_well() {
+    let output = sweep(&["--data-dir", "/nonexistent/mirk", "--json"]);
+    assert_eq!(output.status.code(), Some(74));
+    assert_eq!(output.stdout, b"");
+}
+
+#[cfg(not(feature = "leaky"))]
+#[test]
+fn sweep_cannot_leak_without_the_feature() {
+    for flag in ["--leaky", "--leaky-server"] {
+        assert_eq!(sweep(&[flag]).status.code(), Some(64), "{flag}");
+    }
+}
+
+#[cfg(feature = "leaky")]
+#[test]
+fn leaky_server_s_every_leak_is_found_by_name() {
+    let output = sweep(&["--leaky", "--json"]);
+    let report = report(&output);
+    let leaks = report["leaks"].as_array().unwrap();
+    assert_eq!(leaks.len(), mirk::sweep::leaks::LEAKS.len());
+    assert!(leaks.len() >= 25);
+    let missed: Vec<_> = leaks.iter().filter(|leak| leak["found"] != true).map(|leak| leak["name"].to_string()).collect();
+    assert_eq!(missed, Vec::<String>::new(), "{}", report["findings"]);
+    assert_eq!(output.status.code(), Some(1));
+    // And the report does not become a leak itself.
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("cnry-"));
+}
