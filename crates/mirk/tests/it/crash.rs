@@ -1,5 +1,9 @@
 //! Power cuts: whatever was acknowledged is there afterwards, and nothing else is broken.
 #![cfg(test)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "real time is measured, and how much is asked of the environment"
+)]
 
 use std::{
     collections::HashMap,
@@ -45,26 +49,39 @@ struct Known {
 /// Creates and revokes keys until the server is gone.
 fn change_keys(data: &std::path::Path, known: &Mutex<Known>, seed: u64) {
     let mut chance = Chance::new(seed);
-    let Ok(mut office) = Office::open(data) else { return };
+    let Ok(mut office) = Office::open(data) else {
+        return;
+    };
     loop {
         let victim = {
             let known = known.lock().unwrap();
-            let alive: Vec<_> = known.keys.iter().filter(|(_, (_, state))| *state == State::Alive).collect();
-            (alive.len() > 3 && chance.below(2) == 0).then(|| alive[chance.below(alive.len())].0.clone())
+            let alive: Vec<_> = known
+                .keys
+                .iter()
+                .filter(|(_, (_, state))| *state == State::Alive)
+                .collect();
+            (alive.len() > 3 && chance.below(2) == 0)
+                .then(|| alive[chance.below(alive.len())].0.clone())
         };
         if let Some(kid) = victim {
             known.lock().unwrap().keys.get_mut(&kid).unwrap().1 = State::Unclear;
-            let Ok(answer) = office.ask("key.revoke", &json!({"kid": kid})) else { return };
+            let Ok(answer) = office.ask("key.revoke", &json!({"kid": kid})) else {
+                return;
+            };
             assert!(answer.get("ok").is_some(), "{answer}");
             let mut known = known.lock().unwrap();
             known.keys.get_mut(&kid).unwrap().1 = State::Dead;
             known.changes += 1;
         } else {
-            let Ok(answer) = office.ask("key.create", &json!({"label": "crash"})) else { return };
+            let Ok(answer) = office.ask("key.create", &json!({"label": "crash"})) else {
+                return;
+            };
             let made = &answer["ok"];
             let (kid, key) = (made["kid"].as_str().unwrap(), made["key"].as_str().unwrap());
             let mut known = known.lock().unwrap();
-            known.keys.insert(kid.to_owned(), (key.to_owned(), State::Alive));
+            known
+                .keys
+                .insert(kid.to_owned(), (key.to_owned(), State::Alive));
             known.changes += 1;
         }
     }
@@ -77,14 +94,19 @@ fn ask(addr: std::net::SocketAddr, known: &Mutex<Known>, is_over: &AtomicBool) {
     while !is_over.load(Ordering::Relaxed) {
         let alive = {
             let known = known.lock().unwrap();
-            let found = known.keys.iter().find(|(_, (_, state))| *state == State::Alive);
+            let found = known
+                .keys
+                .iter()
+                .find(|(_, (_, state))| *state == State::Alive);
             found.map(|(kid, (key, _))| (kid.clone(), key.clone()))
         };
         let Some((kid, key)) = alive else { continue };
         if client.try_post(&key, &path, &body).is_err() {
             return;
         }
-        let Some(head) = client.try_head() else { return };
+        let Some(head) = client.try_head() else {
+            return;
+        };
         if client.rest().1 == crate::talk::End::Broken {
             return;
         }
@@ -100,7 +122,11 @@ fn check_keys(live: &Live, known: &mut Known) {
     let mut client = live.client();
     for (kid, (key, state)) in &mut known.keys {
         let status = client.ask(key, &path, &body).head.status;
-        let found = if status == 200 { State::Alive } else { State::Dead };
+        let found = if status == 200 {
+            State::Alive
+        } else {
+            State::Dead
+        };
         assert!(matches!(status, 200 | 401), "{status}");
         if *state != State::Unclear {
             assert_eq!(found, *state, "an acknowledged change was lost");
@@ -111,7 +137,12 @@ fn check_keys(live: &Live, known: &mut Known) {
         }
     }
     // Keys that are dead stay dead; a few of them are asked again each time.
-    let mut dead: Vec<_> = known.keys.iter().filter(|(_, (_, state))| *state == State::Dead).map(|(kid, _)| kid.clone()).collect();
+    let mut dead: Vec<_> = known
+        .keys
+        .iter()
+        .filter(|(_, (_, state))| *state == State::Dead)
+        .map(|(kid, _)| kid.clone())
+        .collect();
     dead.sort();
     for kid in dead.iter().skip(40) {
         known.keys.remove(kid);
@@ -122,18 +153,37 @@ fn check_keys(live: &Live, known: &mut Known) {
 fn check_store(live: &Live, known: &Known) -> (usize, usize) {
     let store = live.store();
     let ask = |sql: &'static str| store.fetch(&Query::new(sql, vec![])).unwrap();
-    let whole = ask("PRAGMA integrity_check").remove(0).into_fields().text().unwrap();
+    let whole = ask("PRAGMA integrity_check")
+        .remove(0)
+        .into_fields()
+        .text()
+        .unwrap();
     assert_eq!(whole, "ok");
     assert!(ask("PRAGMA foreign_key_check").is_empty());
     let noted = ask("SELECT COUNT(*) FROM audit WHERE action IN ('key.create', 'key.revoke')");
-    let noted: usize = noted.into_iter().next().unwrap().into_fields().count().unwrap();
-    assert!(noted > known.changes, "{noted} of {} changes are in the audit log", known.changes);
-    let rows = ask("SELECT kid, COUNT(*), COUNT(DISTINCT request) FROM ledger WHERE outcome = 'ok' GROUP BY kid");
+    let noted: usize = noted
+        .into_iter()
+        .next()
+        .unwrap()
+        .into_fields()
+        .count()
+        .unwrap();
+    assert!(
+        noted > known.changes,
+        "{noted} of {} changes are in the audit log",
+        known.changes
+    );
+    let rows = ask(
+        "SELECT kid, COUNT(*), COUNT(DISTINCT request) FROM ledger WHERE outcome = 'ok' GROUP BY kid",
+    );
     let (mut written, mut expected) = (0, known.answered.values().sum());
     for row in rows {
         let mut fields = row.into_fields();
-        let (kid, count, requests): (String, usize, usize) =
-            (fields.text().unwrap(), fields.count().unwrap(), fields.count().unwrap());
+        let (kid, count, requests): (String, usize, usize) = (
+            fields.text().unwrap(),
+            fields.count().unwrap(),
+            fields.count().unwrap(),
+        );
         assert_eq!(count, requests, "a request is there twice");
         if known.answered.contains_key(&kid) {
             written += count;
@@ -150,9 +200,15 @@ fn check_store(live: &Live, known: &Known) -> (usize, usize) {
 
 #[test]
 fn heavy_crash_cycles() {
-    let cycles = std::env::var("MIRK_CRASH_CYCLES").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
+    let cycles = std::env::var("MIRK_CRASH_CYCLES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(100);
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = std::env::var("MIRK_CRASH_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(since.subsec_nanos().into());
+    let seed = std::env::var("MIRK_CRASH_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(since.subsec_nanos().into());
     println!("seed {seed}");
     let mut chance = Chance::new(seed);
     let mut live = Live::start();
@@ -179,7 +235,10 @@ fn heavy_crash_cycles() {
             let (written, expected) = check_store(&live, &known);
             lost += expected.saturating_sub(written);
             // A row more than answers the client has: it was cut off in between.
-            assert!(written <= expected + 10, "{written} rows for {expected} answers");
+            assert!(
+                written <= expected + 10,
+                "{written} rows for {expected} answers"
+            );
             known.answered.clear();
             forget_ledger(&live);
         }
@@ -196,7 +255,10 @@ fn heavy_crash_cycles() {
         begun.elapsed(),
         known.changes
     );
-    assert!(known.changes > usize::try_from(cycles).unwrap(), "the server was hardly used");
+    assert!(
+        known.changes > usize::try_from(cycles).unwrap(),
+        "the server was hardly used"
+    );
     // Rows wait at most 200 ms; a cut loses what was answered since.
     assert!(lost <= cuts * 200, "{lost} rows lost in {cuts} cuts");
     assert!(!live.stderr().contains("panicked at"));
@@ -206,6 +268,8 @@ fn heavy_crash_cycles() {
 fn forget_ledger(live: &Live) {
     use mirk_store::{Batch, Db};
     let store = live.store();
-    store.apply(Batch::new().run("DELETE FROM ledger", vec![])).unwrap();
+    store
+        .apply(Batch::new().run("DELETE FROM ledger", vec![]))
+        .unwrap();
     store.close().unwrap();
 }

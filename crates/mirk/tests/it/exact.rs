@@ -4,7 +4,7 @@
 //! the simulated provider, and at the client.
 #![cfg(test)]
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use bytes::Bytes;
 use mirk::sim::{Ending, Scripted};
@@ -36,32 +36,75 @@ struct Kind {
 const TURNS: &str = r#"[{"role": "user",  "content":"h\u0069"}]"#;
 const CONTENTS: &str = r#"[ {"parts":[{"text":"h\u0069"} ] }]"#;
 
-const CHAT: Kind = Kind { path: "/v1/chat/completions", model: "gpt-exact", needs: &[("messages", TURNS)] };
-const COMPLETIONS: Kind = Kind { path: "/v1/completions", model: "gpt-exact", needs: &[("prompt", "\"a\"")] };
-const RESPONSES: Kind = Kind { path: "/v1/responses", model: "gpt-exact", needs: &[("input", "\"a\"")] };
-const EMBEDDINGS: Kind = Kind { path: "/v1/embeddings", model: "gpt-exact", needs: &[("input", "[\"a\"]")] };
-const MESSAGES: Kind =
-    Kind { path: "/v1/messages", model: "claude-exact", needs: &[("messages", TURNS), ("max_tokens", "64")] };
-const COUNT: Kind = Kind { path: "/v1/messages/count_tokens", model: "claude-exact", needs: &[("messages", TURNS)] };
-const GENERATE: Kind =
-    Kind { path: "/v1beta/models/gemini-exact:generateContent", model: "", needs: &[("contents", CONTENTS)] };
+const CHAT: Kind = Kind {
+    path: "/v1/chat/completions",
+    model: "gpt-exact",
+    needs: &[("messages", TURNS)],
+};
+const COMPLETIONS: Kind = Kind {
+    path: "/v1/completions",
+    model: "gpt-exact",
+    needs: &[("prompt", "\"a\"")],
+};
+const RESPONSES: Kind = Kind {
+    path: "/v1/responses",
+    model: "gpt-exact",
+    needs: &[("input", "\"a\"")],
+};
+const EMBEDDINGS: Kind = Kind {
+    path: "/v1/embeddings",
+    model: "gpt-exact",
+    needs: &[("input", "[\"a\"]")],
+};
+const MESSAGES: Kind = Kind {
+    path: "/v1/messages",
+    model: "claude-exact",
+    needs: &[("messages", TURNS), ("max_tokens", "64")],
+};
+const COUNT: Kind = Kind {
+    path: "/v1/messages/count_tokens",
+    model: "claude-exact",
+    needs: &[("messages", TURNS)],
+};
+const GENERATE: Kind = Kind {
+    path: "/v1beta/models/gemini-exact:generateContent",
+    model: "",
+    needs: &[("contents", CONTENTS)],
+};
 const STREAM: Kind = Kind {
     path: "/v1beta/models/gemini-exact:streamGenerateContent?alt=sse",
     model: "",
     needs: &[("contents", CONTENTS)],
 };
-const GEMINI_COUNT: Kind =
-    Kind { path: "/v1beta/models/gemini-exact:countTokens", model: "", needs: &[("contents", CONTENTS)] };
-const OLLAMA_CHAT: Kind = Kind { path: "/api/chat", model: "llama-exact", needs: &[("messages", TURNS)] };
-const OLLAMA_GENERATE: Kind = Kind { path: "/api/generate", model: "llama-exact", needs: &[("prompt", "\"a\"")] };
+const GEMINI_COUNT: Kind = Kind {
+    path: "/v1beta/models/gemini-exact:countTokens",
+    model: "",
+    needs: &[("contents", CONTENTS)],
+};
+const OLLAMA_CHAT: Kind = Kind {
+    path: "/api/chat",
+    model: "llama-exact",
+    needs: &[("messages", TURNS)],
+};
+const OLLAMA_GENERATE: Kind = Kind {
+    path: "/api/generate",
+    model: "llama-exact",
+    needs: &[("prompt", "\"a\"")],
+};
 
 /// A body for `kind`: small as a rule, sometimes as deep as may be, sometimes of a megabyte.
 fn body(kind: Kind, seed: u64, model: Option<&str>) -> String {
     let mut grower = Grower::new(seed);
-    let mut members: Vec<(String, String)> =
-        kind.needs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let mut members: Vec<(String, String)> = kind
+        .needs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     if !kind.model.is_empty() {
-        let name = model.map_or_else(|| spelled(kind.model, &mut grower.chance), |name| format!("\"{name}\""));
+        let name = model.map_or_else(
+            || spelled(kind.model, &mut grower.chance),
+            |name| format!("\"{name}\""),
+        );
         members.push(("model".to_owned(), name));
     }
     match seed % 10 {
@@ -84,7 +127,12 @@ fn body(kind: Kind, seed: u64, model: Option<&str>) -> String {
 /// Compares where two texts part, without printing either.
 fn assert_same(got: &[u8], sent: &[u8], what: &str) {
     let at = got.iter().zip(sent).position(|(got, sent)| got != sent);
-    assert!(got == sent, "{what}: {} bytes became {}, first difference at {at:?}", sent.len(), got.len());
+    assert!(
+        got == sent,
+        "{what}: {} bytes became {}, first difference at {at:?}",
+        sent.len(),
+        got.len()
+    );
 }
 
 fn requests_are_exact(kind: Kind) {
@@ -92,10 +140,16 @@ fn requests_are_exact(kind: Kind) {
     let mut client = live.client();
     let mut largest = 0;
     for batch in 0..BODIES / BATCH {
-        let bodies: Vec<_> = (0..BATCH).map(|at| body(kind, batch * BATCH + at, None)).collect();
+        let bodies: Vec<_> = (0..BATCH)
+            .map(|at| body(kind, batch * BATCH + at, None))
+            .collect();
         for text in &bodies {
             let answer = client.ask(&live.key, kind.path, text.as_bytes());
-            assert!(answer.head.header("x-mirk-provider").is_some(), "{}", answer.text());
+            assert!(
+                answer.head.header("x-mirk-provider").is_some(),
+                "{}",
+                answer.text()
+            );
             assert!(answer.head.header("x-mirk-transforms").is_none());
             assert_eq!(answer.end, End::Whole);
             largest = largest.max(text.len());
@@ -103,7 +157,11 @@ fn requests_are_exact(kind: Kind) {
         let seen = live.sim.requests();
         assert_eq!(seen.len(), bodies.len());
         for (at, (seen, sent)) in seen.iter().zip(&bodies).enumerate() {
-            assert_same(&seen.body, sent.as_bytes(), &format!("seed {}", batch * BATCH + at as u64));
+            assert_same(
+                &seen.body,
+                sent.as_bytes(),
+                &format!("seed {}", batch * BATCH + at as u64),
+            );
         }
         live.sim.clear();
     }
@@ -137,18 +195,34 @@ exact! {
 #[test]
 fn of_an_aliased_request_only_the_models_name_is_changed() {
     let live = Live::start();
-    live.act("route.set", json!({"alias": "fast", "targets": ["oai/gpt-x"]}));
+    live.act(
+        "route.set",
+        json!({"alias": "fast", "targets": ["oai/gpt-x"]}),
+    );
     let mut client = live.client();
-    for (alias, kind) in [("fast", CHAT), ("oai/gpt-x", RESPONSES), ("f\\u0061st", CHAT)] {
+    for (alias, kind) in [
+        ("fast", CHAT),
+        ("oai/gpt-x", RESPONSES),
+        ("f\\u0061st", CHAT),
+    ] {
         for seed in 0..200 {
             let sent = body(kind, seed, Some(alias));
             let answer = client.ask(&live.key, kind.path, sent.as_bytes());
-            assert_eq!(answer.head.header("x-mirk-transforms"), Some("model"), "{}", answer.text());
+            assert_eq!(
+                answer.head.header("x-mirk-transforms"),
+                Some("model"),
+                "{}",
+                answer.text()
+            );
             let quoted = format!("\"{alias}\"");
             assert_eq!(sent.matches(&quoted).count(), 1, "the alias stands once");
             let expected = sent.replace(&quoted, "\"gpt-x\"");
             let seen = live.sim.requests();
-            assert_same(&seen[0].body, expected.as_bytes(), &format!("{alias}, seed {seed}"));
+            assert_same(
+                &seen[0].body,
+                expected.as_bytes(),
+                &format!("{alias}, seed {seed}"),
+            );
             live.sim.clear();
         }
     }
@@ -183,7 +257,12 @@ fn answers_are_exact(
             headers.push(("content-length".to_owned(), said.len().to_string()));
         }
         let chunks = pieces(&said, &mut Chance::new(seed));
-        live.sim.script(Scripted { status, headers, chunks, ending: Ending::Whole });
+        live.sim.script(Scripted {
+            status,
+            headers,
+            chunks,
+            ending: Ending::Whole,
+        });
         let answer = client.ask(&live.key, &path, &body);
         assert_eq!(answer.head.status, status, "{speech:?}, seed {seed}");
         assert_eq!(answer.end, End::Whole, "{speech:?}, seed {seed}");
@@ -218,13 +297,23 @@ fn events(speech: Speech, seed: u64) -> (u16, Vec<u8>) {
         let data = grower.text.replace(['\n', '\r'], " ");
         let field = grower.chance.one(&["data: ", "data:", "data:  "]);
         let before = grower.chance.one(&[
-            "", "", "", ": comment", "event: unheard_of", "id: 7", "retry: 10", "nonsense", "data", "event:message_start", ":",
+            "",
+            "",
+            "",
+            ": comment",
+            "event: unheard_of",
+            "id: 7",
+            "retry: 10",
+            "nonsense",
+            "data",
+            "event:message_start",
+            ":",
         ]);
         if !before.is_empty() {
             said.push_str(before);
             said.push_str(line);
         }
-        said.push_str(&format!("{field}{data}{line}{line}"));
+        write!(said, "{field}{data}{line}{line}").unwrap();
     }
     said.push_str(match speech {
         Speech::Messages => "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
@@ -251,7 +340,13 @@ fn lines(seed: u64) -> (u16, Vec<u8>) {
 #[test]
 fn answers_in_one_piece_come_back_byte_for_byte() {
     let live = Live::start();
-    for speech in [Speech::Chat, Speech::Responses, Speech::Messages, Speech::Gemini, Speech::OllamaChat] {
+    for speech in [
+        Speech::Chat,
+        Speech::Responses,
+        Speech::Messages,
+        Speech::Gemini,
+        Speech::OllamaChat,
+    ] {
         answers_are_exact((&live, speech, false), "application/json", document);
     }
 }
@@ -259,8 +354,16 @@ fn answers_in_one_piece_come_back_byte_for_byte() {
 #[test]
 fn streamed_answers_come_back_byte_for_byte() {
     let live = Live::start();
-    for speech in [Speech::Chat, Speech::Completions, Speech::Responses, Speech::Messages, Speech::Gemini] {
-        answers_are_exact((&live, speech, true), "text/event-stream", |seed| events(speech, seed));
+    for speech in [
+        Speech::Chat,
+        Speech::Completions,
+        Speech::Responses,
+        Speech::Messages,
+        Speech::Gemini,
+    ] {
+        answers_are_exact((&live, speech, true), "text/event-stream", |seed| {
+            events(speech, seed)
+        });
     }
     for speech in [Speech::OllamaChat, Speech::OllamaGenerate] {
         answers_are_exact((&live, speech, true), "application/x-ndjson", lines);
@@ -270,13 +373,24 @@ fn streamed_answers_come_back_byte_for_byte() {
 #[test]
 fn a_stream_that_is_looked_at_first_comes_back_byte_for_byte() {
     let live = Live::start();
-    live.act("route.set", json!({"alias": "two", "targets": ["oai/gpt-x", "ant/claude-exact", "oai/gpt-exact"]}));
+    live.act(
+        "route.set",
+        json!({"alias": "two", "targets": ["oai/gpt-x", "ant/claude-exact", "oai/gpt-exact"]}),
+    );
     let (path, body) = Speech::Chat.request_named("two", true, "hello");
     let mut client = live.client();
     for seed in 0..300 {
         let (status, said) = events(Speech::Chat, seed);
-        let headers = vec![("content-type".to_owned(), "text/event-stream; charset=utf-8".to_owned())];
-        live.sim.script(Scripted { status, headers, chunks: pieces(&said, &mut Chance::new(seed)), ending: Ending::Whole });
+        let headers = vec![(
+            "content-type".to_owned(),
+            "text/event-stream; charset=utf-8".to_owned(),
+        )];
+        live.sim.script(Scripted {
+            status,
+            headers,
+            chunks: pieces(&said, &mut Chance::new(seed)),
+            ending: Ending::Whole,
+        });
         let answer = client.ask(&live.key, &path, &body);
         assert_eq!((answer.head.status, answer.end), (200, End::Whole));
         assert_same(&answer.body, &said, &format!("seed {seed}"));

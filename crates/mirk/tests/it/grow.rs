@@ -4,6 +4,8 @@
 //! grown in seconds, and the seed of a failing body is enough to grow it again.
 #![cfg(test)]
 
+use std::fmt::Write as _;
+
 /// A source of chance (splitmix64).
 #[derive(Debug)]
 pub(crate) struct Chance(u64);
@@ -35,18 +37,78 @@ impl Chance {
     }
 }
 
-const SPACES: &[&str] = &["", "", "", "", "", "", " ", " ", "\n", "\t", "\r\n", "  ", "\n    ", " \t \r\n "];
+const SPACES: &[&str] = &[
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    " ",
+    " ",
+    "\n",
+    "\t",
+    "\r\n",
+    "  ",
+    "\n    ",
+    " \t \r\n ",
+];
 
 const NUMBERS: &[&str] = &[
-    "0", "-0", "1", "-1", "0.1", "1.0", "1.50", "1e3", "1E+3", "2e-7", "-0.0e0", "123456789012345678901234567890",
-    "0.1000000000000000055511151231257827", "9007199254740993", "1e400", "-1E-400", "3.14159265358979323846",
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "0.1",
+    "1.0",
+    "1.50",
+    "1e3",
+    "1E+3",
+    "2e-7",
+    "-0.0e0",
+    "123456789012345678901234567890",
+    "0.1000000000000000055511151231257827",
+    "9007199254740993",
+    "1e400",
+    "-1E-400",
+    "3.14159265358979323846",
 ];
 
 /// Parts of strings, as they stand in JSON text.
 const PARTS: &[&str] = &[
-    "a", "Hello, ", "mirk", " ", "é", "ß", "日本語", "🦀", "\u{7f}", "\u{a0}", "\u{2028}", "\u{feff}", "\u{202e}", "\\n", "\\t",
-    "\\\"", "\\\\", "\\/", "/", "\\b\\f\\r", "\\u0000", "\\u00e9", "\\u00E9", "\\ud83e\\udd80", "\\uD83E\\uDD80", "\\u2028",
-    "</script>", "data: [DONE]", "\\n\\ndata: x", "{\\\"model\\\":\\\"x\\\"}", "model", "'", "e\u{301}",
+    "a",
+    "Hello, ",
+    "mirk",
+    " ",
+    "é",
+    "ß",
+    "日本語",
+    "🦀",
+    "\u{7f}",
+    "\u{a0}",
+    "\u{2028}",
+    "\u{feff}",
+    "\u{202e}",
+    "\\n",
+    "\\t",
+    "\\\"",
+    "\\\\",
+    "\\/",
+    "/",
+    "\\b\\f\\r",
+    "\\u0000",
+    "\\u00e9",
+    "\\u00E9",
+    "\\ud83e\\udd80",
+    "\\uD83E\\uDD80",
+    "\\u2028",
+    "</script>",
+    "data: [DONE]",
+    "\\n\\ndata: x",
+    "{\\\"model\\\":\\\"x\\\"}",
+    "model",
+    "'",
+    "e\u{301}",
 ];
 
 /// One tree under growth.
@@ -60,7 +122,11 @@ pub(crate) struct Grower {
 
 impl Grower {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self { chance: Chance::new(seed), text: String::new(), names: 0 }
+        Self {
+            chance: Chance::new(seed),
+            text: String::new(),
+            names: 0,
+        }
     }
 
     pub(crate) fn space(&mut self) {
@@ -109,7 +175,7 @@ impl Grower {
         self.names += 1;
         let part = self.chance.one(PARTS);
         let number = self.names;
-        self.text.push_str(&format!("\"x{number}{part}\""));
+        write!(self.text, "\"x{number}{part}\"").unwrap();
     }
 
     pub(crate) fn string(&mut self, parts: usize) {
@@ -164,11 +230,11 @@ impl Grower {
         for _ in 0..levels {
             let space = self.chance.one(SPACES);
             if self.chance.is(2) {
-                text.push_str("[");
+                text.push('[');
                 text.push_str(space);
                 ends.push(']');
             } else {
-                text.push_str(&format!("{{{space}\"d\":"));
+                write!(text, "{{{space}\"d\":").unwrap();
                 ends.push('}');
             }
         }

@@ -1,5 +1,13 @@
 //! A running server over a simulated provider, its command socket, and what it wrote down.
 #![cfg(test)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "real time is what is measured here"
+)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "callers write what they give as a literal"
+)]
 
 use std::{
     fs::{self, File},
@@ -67,12 +75,16 @@ impl Live {
             .unwrap();
         let sim = runtime.block_on(Sim::start(options)).unwrap();
         let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("mirk-live-{}-{number}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("mirk-live-{}-{number}", std::process::id()));
         fs::create_dir(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
         let mut live = Self {
             folder,
-            settings: settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            settings: settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             child: None,
             addr: SocketAddr::from(([127, 0, 0, 1], 0)),
             sim,
@@ -98,7 +110,10 @@ impl Live {
             .env_clear()
             .env("HOME", &self.folder)
             .env("MIRK_DATA_DIR", self.data())
-            .env("MIRK_ROOT_KEY", format!("file:{}", self.folder.join("root.key").display()))
+            .env(
+                "MIRK_ROOT_KEY",
+                format!("file:{}", self.folder.join("root.key").display()),
+            )
             .env("MIRK_KEYS_PER_ACCOUNT", "100000")
             .env("SIMKEY", CREDENTIAL)
             .envs(self.settings.iter().cloned())
@@ -113,10 +128,24 @@ impl Live {
     fn install(&self) {
         let base = format!("{}/v1", self.sim.base());
         let made = self.cli(&[
-            "provider", "add", "oai", "--kind", "openai", "--base-url", &base, "--secret", "env:SIMKEY",
-            "--models", "gpt-exact,gpt-x", "--yes",
+            "provider",
+            "add",
+            "oai",
+            "--kind",
+            "openai",
+            "--base-url",
+            &base,
+            "--secret",
+            "env:SIMKEY",
+            "--models",
+            "gpt-exact,gpt-x",
+            "--yes",
         ]);
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
     }
 
     fn furnish(&mut self) {
@@ -136,9 +165,15 @@ impl Live {
     /// Makes a key; gives its id and the key.
     pub(crate) fn new_key(&self, more: Value) -> (String, String) {
         let mut input = json!({"label": "test"});
-        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        input
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         let made = self.act("key.create", input);
-        (made["kid"].as_str().unwrap().to_owned(), made["key"].as_str().unwrap().to_owned())
+        (
+            made["kid"].as_str().unwrap().to_owned(),
+            made["key"].as_str().unwrap().to_owned(),
+        )
     }
 
     /// Starts the server; gives the time until its ready line.
@@ -150,17 +185,39 @@ impl Live {
     /// The same by a command of the caller's.
     pub(crate) fn serve_with(&mut self, mut command: Command) -> Duration {
         let begun = Instant::now();
-        let log = File::options().create(true).append(true).open(self.folder.join("stderr")).unwrap();
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("stderr"))
+            .unwrap();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         let taken = begun.elapsed();
         self.child = Some(child);
-        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {}", self.stderr()));
-        self.addr = ready["url"].as_str().unwrap().strip_prefix("http://").unwrap().parse().unwrap();
+        let ready: Value =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {}", self.stderr()));
+        self.addr = ready["url"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("http://")
+            .unwrap()
+            .parse()
+            .unwrap();
         // The socket opens a moment after the line.
         while UnixStream::connect(self.data().join("mirk.sock")).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "no socket: {}", self.stderr());
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "no socket: {}",
+                self.stderr()
+            );
             std::thread::sleep(Duration::from_millis(1));
         }
         taken
@@ -177,7 +234,10 @@ impl Live {
     /// Resident memory of the server, in KiB.
     pub(crate) fn resident(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
@@ -272,7 +332,10 @@ impl Office {
     pub(crate) fn open(data: &Path) -> std::io::Result<Self> {
         let stream = UnixStream::connect(data.join("mirk.sock"))?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        Ok(Self { lines: BufReader::new(stream.try_clone()?), stream })
+        Ok(Self {
+            lines: BufReader::new(stream.try_clone()?),
+            stream,
+        })
     }
 
     /// One line of JSON out, one line of JSON in. An answer cut short is an error.
@@ -281,6 +344,6 @@ impl Office {
         self.stream.write_all(line.as_bytes())?;
         let mut answer = String::new();
         self.lines.read_line(&mut answer)?;
-        serde_json::from_str(&answer).map_err(|_| std::io::ErrorKind::UnexpectedEof.into())
+        serde_json::from_str(&answer).map_err(|_cut_short| std::io::ErrorKind::UnexpectedEof.into())
     }
 }

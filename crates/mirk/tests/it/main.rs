@@ -1,5 +1,6 @@
 //! Tests that drive the built binary from outside, and tests that keep the papers true.
 
+mod broken;
 mod cfg;
 mod crash;
 mod demo;

@@ -1,5 +1,9 @@
 //! A client that reads an answer piece by piece as it comes, and the requests of every dialect.
 #![cfg(test)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "real time is what is measured here"
+)]
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -7,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The longest that any read waits.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -44,7 +48,10 @@ pub(crate) struct Head {
 
 impl Head {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -76,7 +83,13 @@ impl Client {
         let stream = TcpStream::connect(addr).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { stream, buffer: Vec::new(), taken: 0, framing: Framing::Over, addr }
+        Self {
+            stream,
+            buffer: Vec::new(),
+            taken: 0,
+            framing: Framing::Over,
+            addr,
+        }
     }
 
     /// Sends a request with a body, in one write.
@@ -120,7 +133,7 @@ impl Client {
 
     /// Reads more; `false` when the connection is over.
     fn fill(&mut self) -> bool {
-        let mut some = [0; 64 * 1024];
+        let mut some = [0; 16 * 1024];
         match self.stream.read(&mut some) {
             Ok(count) => {
                 self.buffer.extend_from_slice(&some[..count]);
@@ -159,7 +172,10 @@ impl Client {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let head = Head { status, headers };
-        self.framing = match (head.header("transfer-encoding"), head.header("content-length")) {
+        self.framing = match (
+            head.header("transfer-encoding"),
+            head.header("content-length"),
+        ) {
             (Some(_), _) => Framing::Chunked,
             (None, Some(length)) => Framing::Length(length.parse().unwrap()),
             (None, None) => Framing::Length(0),
@@ -168,7 +184,8 @@ impl Client {
     }
 
     pub(crate) fn head(&mut self) -> Head {
-        self.try_head().expect("the connection ended before an answer")
+        self.try_head()
+            .expect("the connection ended before an answer")
     }
 
     /// The next piece of the body under way.
@@ -192,7 +209,9 @@ impl Client {
 
     fn chunk(&mut self) -> Piece {
         let broken = Piece::End(End::Broken);
-        let Some(size) = self.line() else { return broken };
+        let Some(size) = self.line() else {
+            return broken;
+        };
         let size = usize::from_str_radix(size.split(';').next().unwrap(), 16).unwrap();
         while self.waiting().len() < size + 2 {
             if !self.fill() {
@@ -269,9 +288,18 @@ impl Speech {
     }
 
     /// The same with the model's name exactly as given.
-    pub(crate) fn request_named(self, model: &str, is_stream: bool, words: &str) -> (String, Vec<u8>) {
+    pub(crate) fn request_named(
+        self,
+        model: &str,
+        is_stream: bool,
+        words: &str,
+    ) -> (String, Vec<u8>) {
         let turns = json!([{"role": "user", "content": words}]);
-        let options = if is_stream { json!({"include_usage": true}) } else { json!(null) };
+        let options = if is_stream {
+            json!({"include_usage": true})
+        } else {
+            json!(null)
+        };
         let (path, body) = match self {
             Self::Chat => (
                 "/v1/chat/completions",
@@ -281,16 +309,32 @@ impl Speech {
                 "/v1/completions",
                 json!({"model": model, "prompt": words, "stream": is_stream, "stream_options": options}),
             ),
-            Self::Responses => ("/v1/responses", json!({"model": model, "input": words, "stream": is_stream})),
+            Self::Responses => (
+                "/v1/responses",
+                json!({"model": model, "input": words, "stream": is_stream}),
+            ),
             Self::Messages => (
                 "/v1/messages",
                 json!({"model": model, "max_tokens": 500, "messages": turns, "stream": is_stream}),
             ),
-            Self::Gemini => ("", json!({"contents": [{"role": "user", "parts": [{"text": words}]}]})),
-            Self::OllamaChat => ("/api/chat", json!({"model": model, "messages": turns, "stream": is_stream})),
-            Self::OllamaGenerate => ("/api/generate", json!({"model": model, "prompt": words, "stream": is_stream})),
+            Self::Gemini => (
+                "",
+                json!({"contents": [{"role": "user", "parts": [{"text": words}]}]}),
+            ),
+            Self::OllamaChat => (
+                "/api/chat",
+                json!({"model": model, "messages": turns, "stream": is_stream}),
+            ),
+            Self::OllamaGenerate => (
+                "/api/generate",
+                json!({"model": model, "prompt": words, "stream": is_stream}),
+            ),
         };
-        let verb = if is_stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+        let verb = if is_stream {
+            "streamGenerateContent?alt=sse"
+        } else {
+            "generateContent"
+        };
         let path = match self {
             Self::Gemini => format!("/v1beta/models/{model}:{verb}"),
             _ => path.to_owned(),
@@ -325,4 +369,28 @@ pub(crate) fn until(most: Duration, mut condition: impl FnMut() -> bool) -> Opti
         std::thread::sleep(Duration::from_millis(1));
     }
     None
+}
+
+/// Tries every way to ask at the same time: where each takes seconds of waiting.
+pub(crate) fn at_once(attempt: impl Fn(Speech) + Sync) {
+    std::thread::scope(|scope| {
+        let attempt = &attempt;
+        for speech in SPEECHES {
+            scope.spawn(move || attempt(speech));
+        }
+    });
+}
+
+/// Whether the stream's last event stands on lines of its own and is an error.
+pub(crate) fn last_event_is_error(speech: Speech, body: &str) -> bool {
+    let last = if speech.is_lines() {
+        body.trim_end().rsplit('\n').next()
+    } else {
+        body.trim_end()
+            .rsplit('\n')
+            .next()
+            .and_then(|line| line.strip_prefix("data: "))
+    };
+    let parsed: Option<Value> = last.and_then(|last| serde_json::from_str(last).ok());
+    parsed.is_some_and(|event| event.get("error").is_some())
 }

@@ -55,10 +55,15 @@ fn sealed(store: &mirk_store::Store) -> Vec<(String, Vec<u8>)> {
     rows.map(read).collect()
 }
 
-const RESEAL: &str = "UPDATE credential SET sealed = $1 WHERE provider = (SELECT id FROM provider WHERE name = $2)";
+const RESEAL: &str =
+    "UPDATE credential SET sealed = $1 WHERE provider = (SELECT id FROM provider WHERE name = $2)";
 
 fn reseal(store: &mirk_store::Store, provider: &str, bytes: Vec<u8>) {
-    write(store, RESEAL, vec![Value::Bytes(bytes), Value::Text(provider.to_owned())]);
+    write(
+        store,
+        RESEAL,
+        vec![Value::Bytes(bytes), Value::Text(provider.to_owned())],
+    );
 }
 
 fn ask(live: &Live, provider: &str) -> Answer {
@@ -70,9 +75,21 @@ fn ask(live: &Live, provider: &str) -> Answer {
 fn assert_unusable(live: &Live, provider: &str, what: &str) {
     let before = live.sim.requests().len();
     let answer = ask(live, provider);
-    assert_eq!(live.sim.requests().len(), before, "{what}: the provider was asked");
-    assert!(matches!(answer.head.status, 502 | 503), "{what}: {}", answer.text());
-    assert!(answer.text().contains("request_id"), "{what}: {}", answer.text());
+    assert_eq!(
+        live.sim.requests().len(),
+        before,
+        "{what}: the provider was asked"
+    );
+    assert!(
+        matches!(answer.head.status, 502 | 503),
+        "{what}: {}",
+        answer.text()
+    );
+    assert!(
+        answer.text().contains("request_id"),
+        "{what}: {}",
+        answer.text()
+    );
 }
 
 #[test]
@@ -82,13 +99,28 @@ fn vlt_02_a_changed_credential_is_called_so_and_audited() {
     add_many(&live, 2);
     behind_its_back(&mut live, |store| {
         let all = sealed(store);
-        reseal(store, "p0", all.iter().find(|(name, _)| name == "p1").unwrap().1.clone());
+        reseal(
+            store,
+            "p0",
+            all.iter().find(|(name, _)| name == "p1").unwrap().1.clone(),
+        );
     });
     let answer = ask(&live, "p0");
     assert_eq!(answer.head.status, 502, "{}", answer.text());
-    assert!(answer.text().contains("\"vault_integrity\""), "{}", answer.text());
+    assert!(
+        answer.text().contains("\"vault_integrity\""),
+        "{}",
+        answer.text()
+    );
     let events = live.act("audit.list", json!({"limit": 100}));
-    assert!(events["events"].as_array().unwrap().iter().any(|event| event["action"] == "vault.integrity"), "{events}");
+    assert!(
+        events["events"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|event| event["action"] == "vault.integrity"),
+        "{events}"
+    );
 }
 
 #[test]
@@ -107,13 +139,24 @@ fn vlt_05_06_07_no_changed_ciphertext_is_used() {
     let mut live = Live::start();
     add_many(&live, 1);
     let mut length = 0;
-    behind_its_back(&mut live, |store| length = sealed(store).iter().find(|(name, _)| name == "p0").unwrap().1.len());
+    behind_its_back(&mut live, |store| {
+        length = sealed(store)
+            .iter()
+            .find(|(name, _)| name == "p0")
+            .unwrap()
+            .1
+            .len();
+    });
     add_many_more(&live, length);
     let odd = ["o0", "o1", "o2", "o3", "o4", "o5"];
     behind_its_back(&mut live, |store| {
         let mut chance = Chance::new(7);
         for (name, mut bytes) in sealed(store) {
-            if let Some(at) = name.strip_prefix('p').and_then(|number| number.parse::<usize>().ok()).filter(|at| *at < length) {
+            if let Some(at) = name
+                .strip_prefix('p')
+                .and_then(|number| number.parse::<usize>().ok())
+                .filter(|at| *at < length)
+            {
                 bytes[at] ^= 1 << chance.below(8);
                 reseal(store, &name, bytes);
             } else if let Some(kind) = odd.iter().position(|odd| *odd == name) {
@@ -121,7 +164,11 @@ fn vlt_05_06_07_no_changed_ciphertext_is_used() {
                     0 => bytes.truncate(bytes.len() - 1),
                     1 => bytes.push(0),
                     2 => bytes.clear(),
-                    3 => bytes = (0..bytes.len()).map(|_| u8::try_from(chance.below(256)).unwrap()).collect(),
+                    3 => {
+                        bytes = (0..bytes.len())
+                            .map(|_| u8::try_from(chance.below(256)).unwrap())
+                            .collect();
+                    }
                     4 => bytes[4] = 0,
                     _ => bytes[4] = 255,
                 }
@@ -142,7 +189,9 @@ fn vlt_05_06_07_no_changed_ciphertext_is_used() {
 
 fn add_many_more(live: &Live, length: usize) {
     let base = format!("{}/v1", live.sim.base());
-    let names = (1..length).map(|number| format!("p{number}")).chain((0..6).map(|number| format!("o{number}")));
+    let names = (1..length)
+        .map(|number| format!("p{number}"))
+        .chain((0..6).map(|number| format!("o{number}")));
     for name in names {
         let input = json!({"name": name, "kind": "openai", "base_url": base, "secret": CREDENTIAL, "models": ["none"]});
         live.act("provider.add", input);
@@ -155,13 +204,23 @@ fn vlt_02_swapped_ciphertexts_are_not_used() {
     add_many(&live, 4);
     behind_its_back(&mut live, |store| {
         let all = sealed(store);
-        let of = |name: &str| all.iter().find(|(known, _)| known == name).unwrap().1.clone();
+        let of = |name: &str| {
+            all.iter()
+                .find(|(known, _)| known == name)
+                .unwrap()
+                .1
+                .clone()
+        };
         reseal(store, "p0", of("p1"));
         reseal(store, "p1", of("p0"));
         // With its row's MAC too.
         let swap = "UPDATE credential SET (sealed, row_mac) = (SELECT o.sealed, o.row_mac FROM credential o
             JOIN provider p ON p.id = o.provider WHERE p.name = $1) WHERE provider = (SELECT id FROM provider WHERE name = $2)";
-        write(store, swap, vec![Value::Text("p3".to_owned()), Value::Text("p2".to_owned())]);
+        write(
+            store,
+            swap,
+            vec![Value::Text("p3".to_owned()), Value::Text("p2".to_owned())],
+        );
     });
     for name in ["p0", "p1", "p2"] {
         assert_unusable(&live, name, name);
@@ -174,10 +233,17 @@ fn no_edit_of_the_database_sends_a_credential_elsewhere() {
     let mut live = Live::start();
     add_many(&live, 3);
     let trap = Trap::new();
-    let (base, origin) = (format!("http://{}/v1", trap.addr()), format!("http://{}", trap.addr()));
+    let (base, origin) = (
+        format!("http://{}/v1", trap.addr()),
+        format!("http://{}", trap.addr()),
+    );
     behind_its_back(&mut live, |store| {
         let text = |text: &str| Value::Text(text.to_owned());
-        write(store, "UPDATE provider SET base_url = $1 WHERE name IN ('p0', 'p1')", vec![text(&base)]);
+        write(
+            store,
+            "UPDATE provider SET base_url = $1 WHERE name IN ('p0', 'p1')",
+            vec![text(&base)],
+        );
         let rebind = "UPDATE credential SET origin = $1 WHERE provider IN (SELECT id FROM provider WHERE name IN ('p1', 'p2'))";
         write(store, rebind, vec![text(&origin)]);
     });
@@ -198,9 +264,21 @@ fn no_edit_of_the_database_makes_a_key_more_than_it_was() {
     live.act("key.revoke", json!({"kid": dead_kid}));
     behind_its_back(&mut live, |store| {
         let text = |text: &str| Value::Text(text.to_owned());
-        write(store, "UPDATE api_key SET revoked_at = NULL WHERE kid = $1", vec![text(&dead_kid)]);
-        write(store, "UPDATE api_key SET scopes = 'chat,embeddings,models' WHERE kid = $1", vec![text(&poor_kid)]);
-        write(store, "UPDATE api_key SET not_before = NULL WHERE kid = $1", vec![text(&brief_kid)]);
+        write(
+            store,
+            "UPDATE api_key SET revoked_at = NULL WHERE kid = $1",
+            vec![text(&dead_kid)],
+        );
+        write(
+            store,
+            "UPDATE api_key SET scopes = 'chat,embeddings,models' WHERE kid = $1",
+            vec![text(&poor_kid)],
+        );
+        write(
+            store,
+            "UPDATE api_key SET not_before = NULL WHERE kid = $1",
+            vec![text(&brief_kid)],
+        );
     });
     let (path, body) = Speech::Chat.request("gpt-x", false, "hello");
     for key in [&dead, &poor, &brief] {
@@ -236,13 +314,29 @@ fn stor_17_files_stay_private_under_any_umask() {
     let plain = live.command(&[]);
     let run = |words: &str| {
         let mut shell = std::process::Command::new("/bin/sh");
-        shell.arg("-c").arg(format!("umask 000; exec \"$0\" {words}")).arg(plain.get_program()).env_clear();
-        shell.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell
+            .arg("-c")
+            .arg(format!("umask 000; exec \"$0\" {words}"))
+            .arg(plain.get_program())
+            .env_clear();
+        shell.envs(
+            plain
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
         shell
     };
     let base = live.sim.base();
-    let made = run(&format!("provider add oai --kind openai --base-url {base} --secret env:SIMKEY --models gpt-x --yes")).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let made = run(&format!(
+        "provider add oai --kind openai --base-url {base} --secret env:SIMKEY --models gpt-x --yes"
+    ))
+    .output()
+    .unwrap();
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
     live.serve_with(run("serve --listen 127.0.0.1:0 --json"));
     let (_, key) = live.new_key(json!({}));
     let (path, body) = Speech::Chat.request("gpt-x", false, "hello");
