@@ -33,7 +33,7 @@ macro_rules! actions {
     ($($permit:ident $name:literal $about:literal $run:path;)+) => {
         /// Every action there is.
         pub const ACTIONS: &[Action] = &[$(
-            Action { name: $name, permit: Permit::$permit, about: $about, run: |act, input| $run(act, read(input)?) },
+            Action { name: $name, permit: Permit::$permit, about: $about, run: |act, input| $run(act, read(input)?), },
         )+];
     };
 }

@@ -5,6 +5,11 @@
 //! MCP have no other way to change anything.
 
 mod action;
+#[expect(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "every action has the same form, so that one table holds them"
+)]
 mod actions;
 mod name;
 

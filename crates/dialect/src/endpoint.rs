@@ -46,8 +46,6 @@ pub enum What {
 pub enum Policy {
     /// A key with this scope.
     Key(Scope),
-    /// Any valid key.
-    AnyKey,
     /// Nothing.
     Anonymous,
 }
@@ -61,7 +59,6 @@ impl Policy {
             Self::Key(Scope::Models) => "key with scope models",
             Self::Key(Scope::Usage) => "key with scope usage",
             Self::Key(Scope::Mcp) => "key with scope mcp",
-            Self::AnyKey => "key",
             Self::Anonymous => "anonymous",
         }
     }
@@ -167,8 +164,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
     models("/v1beta/models/{model}", What::ShowGemini),
     models("/api/tags", What::ListOllama),
     models("/api/show", What::ShowOllama),
-    other("GET", "/api/version", What::Version, Policy::AnyKey),
-    other("GET", "/v1/responses", What::NoUpgrade, Policy::AnyKey),
+    other("GET", "/api/version", What::Version, Policy::Anonymous),
+    other("GET", "/v1/responses", What::NoUpgrade, Policy::Anonymous),
     // Claude Code asks whether something is there, without a key it could show.
     other("HEAD", "/", What::Hello, Policy::Anonymous),
     other("HEAD", "/api/hello", What::Hello, Policy::Anonymous),
@@ -181,10 +178,10 @@ pub static ENDPOINTS: &[Endpoint] = &[
     ask("/v1/v1/messages/count_tokens", Operation::CountTokens),
     models("/v1/v1/models", What::List),
     models("/v1/v1/models/{model}", What::Show),
-    other("GET", "/v1/v1/responses", What::NoUpgrade, Policy::AnyKey),
+    other("GET", "/v1/v1/responses", What::NoUpgrade, Policy::Anonymous),
     ask("/chat/completions", Operation::Chat),
     ask("/responses", Operation::Responses),
-    other("GET", "/responses", What::NoUpgrade, Policy::AnyKey),
+    other("GET", "/responses", What::NoUpgrade, Policy::Anonymous),
     ask("/messages", Operation::Messages),
 ];
 

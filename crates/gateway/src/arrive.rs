@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, Method, Request, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header, request};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -116,10 +116,9 @@ pub(crate) fn dialect(head: &request::Parts, what: Option<What>) -> Dialect {
         Some(What::ListGemini | What::ShowGemini) => Dialect::Gemini,
         Some(What::ListOllama | What::ShowOllama | What::Version) => Dialect::Ollama,
         Some(What::NoUpgrade) => Dialect::OpenAiResponses,
-        Some(What::List | What::Show | What::Hello) => by_headers(head),
         None if path.starts_with("/v1beta/") => Dialect::Gemini,
         None if path.starts_with("/api/") => Dialect::Ollama,
-        None => by_headers(head),
+        Some(What::List | What::Show | What::Hello) | None => by_headers(head),
     }
 }
 
@@ -138,7 +137,7 @@ pub(crate) fn presented(head: &request::Parts, dialect: Dialect) -> Result<Optio
     let mut found: Option<Bytes> = None;
     let headers = ["x-mirk-key", "x-api-key", "x-goog-api-key"].map(HeaderName::from_static);
     let bearers = head.headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| bearer(value.as_bytes()));
-    let plain = headers.iter().flat_map(|name| head.headers.get_all(name)).map(|value| value.as_bytes());
+    let plain = headers.iter().flat_map(|name| head.headers.get_all(name)).map(HeaderValue::as_bytes);
     for candidate in bearers.chain(plain).chain(query_keys(head, dialect)?) {
         if !mirk_vault::is_shaped(candidate) {
             continue;

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use mirk_dialect::{scrub::scrub, tap::Tap};
 use mirk_model::{Kind, Problem};
 
@@ -69,7 +69,7 @@ const MOST_ERROR: usize = 1024 * 1024;
 const PARKED: Duration = Duration::from_secs(30);
 
 /// The longest that a provider can make a credential rest.
-const PARKED_AT_MOST: Duration = Duration::from_secs(3_600);
+const PARKED_AT_MOST: Duration = Duration::from_hours(1);
 
 /// One attempt's result.
 enum Tried {
@@ -202,6 +202,13 @@ fn client_head(parts: &http::response::Parts, attempt: &Attempt, ask: &Ask) -> H
         if mirk_provider::header::may_return(allowed, name.as_str()) {
             headers.append(name.clone(), value.clone());
         }
+    }
+    if headers.contains_key(header::RETRY_AFTER) {
+        // A time that nobody would wait, or that is none, does not go on.
+        match retry_after(&headers) {
+            Some(wait) => headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs())),
+            None => headers.remove(header::RETRY_AFTER),
+        };
     }
     Head {
         status: parts.status,

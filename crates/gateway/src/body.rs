@@ -75,8 +75,7 @@ impl Body {
                 self.0 = Inner::Relay(relay);
                 return self.poll_piece(cx);
             }
-            Poll::Ready(Ok(Attempted::Whole { problem, .. })) => problem,
-            Poll::Ready(Err(problem)) => problem,
+            Poll::Ready(Ok(Attempted::Whole { problem, .. }) | Err(problem)) => problem,
             Poll::Pending => {
                 if waiting.is_greeted && waiting.timer.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;

@@ -42,8 +42,14 @@ pub(crate) fn resolve(tenant: Option<&Tenant>, name: &str, operation: Operation)
         return Ok(vec![target]);
     }
     let provider = name.split_once('/').map(|(provider, _)| provider);
-    if tenant.upstreams.iter().any(|upstream| Some(&*upstream.name) == provider) {
-        return Err(not_found("This provider is disabled. `mirk provider enable` lets requests go there again."));
+    match tenant.upstreams.iter().find(|upstream| Some(&*upstream.name) == provider) {
+        Some(upstream) if upstream.row.enabled => {
+            return Err(not_found("This provider does not list this model. `mirk model list` shows those it does."));
+        }
+        Some(_) => {
+            return Err(not_found("This provider is disabled. `mirk provider enable` lets requests go there again."));
+        }
+        None => {}
     }
     bare(tenant, name, operation).map(|target| vec![target])
 }
@@ -52,7 +58,8 @@ pub(crate) fn resolve(tenant: Option<&Tenant>, name: &str, operation: Operation)
 fn addressed(tenant: &Tenant, name: &str) -> Option<Target> {
     let (provider, model) = name.split_once('/')?;
     let upstream = enabled(tenant).find(|upstream| &*upstream.name == provider)?;
-    (!model.is_empty()).then(|| Target { upstream: Arc::clone(upstream), model: Arc::from(model) })
+    let is_there = upstream.row.models.is_empty() || upstream.lists(model);
+    (!model.is_empty() && is_there).then(|| Target { upstream: Arc::clone(upstream), model: Arc::from(model) })
 }
 
 fn enabled(tenant: &Tenant) -> impl Iterator<Item = &Arc<Upstream>> {

@@ -46,9 +46,22 @@ pub(crate) struct Upstream {
 /// One credential and the connections that are made with it.
 #[derive(Debug)]
 pub(crate) struct Credential {
-    row: Option<Arc<CredentialRow>>,
+    sealed: Sealed,
     pub(crate) pool: Arc<OriginPool>,
     opened: Mutex<Option<Opened>>,
+}
+
+/// What there is to open.
+#[derive(Debug)]
+enum Sealed {
+    /// The provider is asked without a credential.
+    Nothing,
+    /// A genuine row.
+    Row(Arc<CredentialRow>),
+    /// A row that was sealed for another origin.
+    Elsewhere,
+    /// A row whose MAC does not verify.
+    Damaged,
 }
 
 #[derive(Debug)]
@@ -57,6 +70,9 @@ struct Opened {
     secret: Arc<Secret<Vec<u8>>>,
     until: u64,
 }
+
+/// The header that carries a secret, and the secret.
+pub(crate) type OpenedSecret = (HeaderValue, Arc<Secret<Vec<u8>>>);
 
 /// Everything of one tenant that routing needs.
 #[derive(Debug, Default)]
@@ -95,7 +111,7 @@ impl Plane {
                 .credentials
                 .iter()
                 .filter(|credential| credential.provider == row.id && credential.tenant == row.tenant)
-                .filter(|credential| known(&credential.mac_input(), &credential.row_mac));
+                .map(|credential| (credential, known(&credential.mac_input(), &credential.row_mac)));
             if let Some(upstream) = Upstream::build(row, credentials, egress) {
                 plane.tenants.entry(row.tenant).or_default().upstreams.push(Arc::new(upstream));
             }
@@ -122,21 +138,28 @@ impl Plane {
 impl Upstream {
     fn build<'a>(
         row: &Arc<ProviderRow>,
-        rows: impl Iterator<Item = &'a Arc<CredentialRow>>,
+        rows: impl Iterator<Item = (&'a Arc<CredentialRow>, bool)>,
         egress: &Egress,
     ) -> Option<Self> {
         let facts = mirk_provider::kind::by_name(&row.kind)?;
         let base = BaseUrl::parse(&row.base_url).ok()?;
         let origin = base.origin();
-        let rows: Vec<_> = rows.collect();
-        // A credential that is bound to another origin is never opened for this one.
-        let mut credentials: Vec<_> = rows
-            .iter()
-            .filter(|credential| credential.enabled && credential.origin == origin.to_string())
-            .map(|credential| Arc::new(Credential::new(Some(credential), egress.pool(&origin, Some(credential.id)))))
-            .collect();
-        if rows.is_empty() && facts.may_lack_credential {
-            credentials.push(Arc::new(Credential::new(None, egress.pool(&origin, None))));
+        let (mut credentials, mut unusable) = (Vec::new(), Vec::new());
+        for (credential, is_genuine) in rows {
+            let pool = egress.pool(&origin, Some(credential.id));
+            // A credential that is bound to another origin is never opened for this one, and one
+            // that somebody else wrote for none. Neither is replaced by asking without.
+            let (list, sealed) = match (is_genuine, credential.origin == origin.to_string()) {
+                (true, true) if credential.enabled => (&mut credentials, Sealed::Row(Arc::clone(credential))),
+                (true, true) => continue,
+                (true, false) => (&mut unusable, Sealed::Elsewhere),
+                (false, _) => (&mut unusable, Sealed::Damaged),
+            };
+            list.push(Arc::new(Credential::new(sealed, pool)));
+        }
+        credentials.append(&mut unusable);
+        if credentials.is_empty() && facts.may_lack_credential {
+            credentials.push(Arc::new(Credential::new(Sealed::Nothing, egress.pool(&origin, None))));
         }
         Some(Self {
             row: Arc::clone(row),
@@ -155,8 +178,8 @@ impl Upstream {
 }
 
 impl Credential {
-    fn new(row: Option<&Arc<CredentialRow>>, pool: Arc<OriginPool>) -> Self {
-        Self { row: row.cloned(), pool, opened: Mutex::default() }
+    fn new(sealed: Sealed, pool: Arc<OriginPool>) -> Self {
+        Self { sealed, pool, opened: Mutex::default() }
     }
 
     /// The header that carries the secret, and the secret itself so that an echo of it can be
@@ -166,8 +189,13 @@ impl Credential {
         vault: &Vault,
         facts: &Facts,
         now: u64,
-    ) -> Result<Option<(HeaderValue, Arc<Secret<Vec<u8>>>)>, Problem> {
-        let Some(row) = &self.row else { return Ok(None) };
+    ) -> Result<Option<OpenedSecret>, Problem> {
+        let row = match &self.sealed {
+            Sealed::Nothing => return Ok(None),
+            Sealed::Row(row) => row,
+            Sealed::Elsewhere => return Err(elsewhere()),
+            Sealed::Damaged => return Err(integrity()),
+        };
         let mut opened = lock(&self.opened);
         if let Some(opened) = opened.as_ref().filter(|opened| now < opened.until) {
             return Ok(Some((opened.header.clone(), Arc::clone(&opened.secret))));
@@ -193,6 +221,13 @@ fn header(facts: &Facts, secret: &[u8]) -> Result<HeaderValue, Problem> {
     let mut value = value.map_err(|_invalid| integrity())?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+fn elsewhere() -> Problem {
+    Problem::new(
+        mirk_model::Kind::CredentialNeedsReentry,
+        "The stored credential is bound to another address of this provider. Add it again with `mirk credential add`.",
+    )
 }
 
 fn integrity() -> Problem {

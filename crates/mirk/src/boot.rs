@@ -138,15 +138,14 @@ fn create(
     (clock, entropy): (&dyn Clock, &dyn Entropy),
 ) -> Result<Created, BootError> {
     let (install, tenant, now) = (InstallId::random(entropy), TenantId::random(entropy), clock.now());
-    let (source, key, remark) = match &settings.root_key {
-        Some(source) => (source.clone(), first_root(source, settings, sources, install)?, None),
-        None => {
+    let (source, key, remark) = if let Some(source) = &settings.root_key {
+        (source.clone(), first_root(source, settings, sources, install)?, None)
+    } else {
             let home = sources.config_home().ok_or_else(|| RootError {
                 source_name: "settings",
                 words: "no home folder is known for it; name one with MIRK_ROOT_KEY=file:…".to_owned(),
             })?;
             root::create(&home, &install.to_string(), entropy)?
-        }
     };
     let (vault, rows) = Vault::create(&key, entropy, install, tenant, now)
         .map_err(|error| BootError::Damaged(error.to_string()))?;

@@ -1,8 +1,9 @@
 //! The log: one JSON object a line on standard error, metadata only, written by its own thread.
 //!
-//! Invariant: the fields are closed. A line about a request holds ts, level, event, request_id,
-//! tenant_hash, kid, provider, model, in_tok, out_tok, latency_ms, ttfb_ms, status and cost, and
-//! nothing else; a line about the process holds ts, level, event and words of our own.
+//! Invariant: the fields are closed. A line about a request holds `ts`, `level`, `event`,
+//! `request_id`, `tenant_hash`, `kid`, `provider`, `model`, `in_tok`, `out_tok`, `latency_ms`,
+//! `ttfb_ms`, `status` and `cost`, and nothing else; a line about the process holds `ts`, `level`,
+//! `event` and words of our own.
 
 use std::{
     fmt::Write as _,

@@ -34,17 +34,15 @@ pub async fn run(control: &Control, egress: &Egress, input: Value) -> Result<Val
         directory.credentials.iter().filter(|credential| credential.provider == row.id).collect();
     let mut results = Vec::new();
     for credential in &credentials {
-        let verdict = match open(control, credential, &base) {
-            Some(secret) => probe(egress, facts, &base, Some(secret.expose())).await,
-            None => {
-                results.push(json!({
-                    "credential": credential.label,
-                    "verdict": "needs_reentry",
-                    "words": "does not open for this provider's address; remove it and add it again",
-                }));
-                continue;
-            }
+        let Some(secret) = open(control, credential, &base) else {
+            results.push(json!({
+                "credential": credential.label,
+                "verdict": "needs_reentry",
+                "words": "does not open for this provider's address; remove it and add it again",
+            }));
+            continue;
         };
+        let verdict = probe(egress, facts, &base, Some(secret.expose())).await;
         results.push(json!({"credential": credential.label, "verdict": verdict.name(), "words": verdict.words()}));
     }
     if credentials.is_empty() {

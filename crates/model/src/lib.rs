@@ -27,5 +27,5 @@ pub use problem::{Kind, Problem};
 pub use reference::{ReferenceError, SecretRef};
 pub use rows::{AuditEntry, CredentialRow, KeyringRow, Mac, MacPurpose, ProviderRow, RouteRow};
 pub use scope::{ModelFilter, Scope, ScopeSet};
-pub use secret::Secret;
+pub use secret::{Secret, is_placeholder};
 pub use usage::{Counted, Money, Price, Usage};

@@ -25,6 +25,31 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
     }
 }
 
+/// Values that samples and other routers ship, which must never work as a secret.
+const PLACEHOLDERS: &[&str] = &[
+    "your-api-key",
+    "your_api_key",
+    "your-secret",
+    "your-key-here",
+    "api-key-here",
+    "changeme",
+    "change-me",
+    "change_me",
+    "password",
+    "secret",
+    "123456",
+    "12345678",
+    "router-default-secret-change-me",
+    "secret-api-key",
+    "endpoint-proxy-api-key-secret",
+];
+
+/// Whether `text` is one that samples use in place of a secret, so that it is known to everybody.
+pub fn is_placeholder(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    PLACEHOLDERS.contains(&lower.as_str()) || lower.starts_with("sk-xxx") || lower.starts_with("xxxxxxxx")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use aws_lc_rs::hmac;
 use mirk_model::{ApiKey, KeyKind, KeyLimits, Kid, ModelFilter, ScopeSet, TenantId, Timestamp};
 
 use crate::mac::bytes;
-use crate::{Token, Vault};
+use crate::{Realm, Token, Vault};
 
 const DOMAIN: &[u8] = b"apikey/v1";
 
@@ -34,7 +34,7 @@ impl Vault {
         let pepper = pepper.unwrap_or_else(|| self.api_key.current());
         let mac = sign(pepper, &token.kid, token.secret_part());
         let token_fits = verify_slices_are_equal(mac.as_ref(), &row.key_mac).is_ok();
-        let same_key = token.kid == row.kid && token.kind == row.kind;
+        let same_key = token.kid == row.kid && token.kind == row.kind && token.realm == Realm::Live;
         known & known_pepper & token_fits & same_key
     }
 

@@ -1,6 +1,6 @@
 //! Credentials: sealed when they come in, and never shown again.
 
-use mirk_model::{CredentialId, CredentialRow, Kind, Problem, ProviderRow, Secret};
+use mirk_model::{CredentialId, CredentialRow, Kind, Problem, ProviderRow, Secret, is_placeholder};
 use mirk_provider::{address::BaseUrl, kind};
 use mirk_store::{DbError, books::credentials};
 use mirk_vault::{Place, SealKind};
@@ -60,6 +60,10 @@ pub(crate) fn seal(act: &Act<'_>, sealing: &Sealing<'_>) -> Result<CredentialRow
     name::no_secret("label", sealing.label)?;
     if secret.is_empty() || secret.len() > 16 * 1024 || !secret.iter().all(u8::is_ascii_graphic) {
         let words = "must be 1 to 16,384 visible ASCII characters";
+        return Err(Problem::new(Kind::Invalid, words).about("secret"));
+    }
+    if is_placeholder(sealing.secret.expose()) {
+        let words = "is a placeholder that samples use, not a credential";
         return Err(Problem::new(Kind::Invalid, words).about("secret"));
     }
     let base = BaseUrl::parse(&sealing.provider.base_url)

@@ -97,6 +97,7 @@ pub(super) async fn dial(
 
 async fn tcp(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that dials")]
     let stream = socket.connect(address).await?;
     stream.set_nodelay(true)?;
     if stream.peer_addr()? != address {

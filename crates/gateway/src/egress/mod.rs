@@ -35,8 +35,8 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            first_byte: Duration::from_secs(120),
-            idle: Duration::from_secs(300),
+            first_byte: Duration::from_mins(2),
+            idle: Duration::from_mins(5),
         }
     }
 }
@@ -115,13 +115,16 @@ impl From<SendError> for Problem {
     }
 }
 
+/// Pools by origin and credential, as long as somebody holds them.
+type Pools = HashMap<(String, Option<CredentialId>), std::sync::Weak<OriginPool>>;
+
 /// The HTTP client.
 pub struct Egress {
     tls: Arc<ClientConfig>,
     policy: Policy,
     timeouts: Timeouts,
     clock: Arc<dyn Clock>,
-    pools: std::sync::Mutex<HashMap<(String, Option<CredentialId>), std::sync::Weak<OriginPool>>>,
+    pools: std::sync::Mutex<Pools>,
 }
 
 impl fmt::Debug for Egress {

@@ -13,10 +13,10 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(self, invocation: &Invocation) -> Result<u8, Failure> {
+    pub(super) fn run(self, _: &Invocation) -> Result<u8, Failure> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut super::command(), "mirk", &mut script);
-        invocation.out.line(String::from_utf8_lossy(&script).trim_end())?;
+        super::out::print(String::from_utf8_lossy(&script).trim_end())?;
         Ok(0)
     }
 }

@@ -25,7 +25,13 @@ impl Demo {
             }
         };
         let runtime = door::server_runtime()?;
-        let shown = runtime.block_on(give(&say))?;
+        let shown = runtime.block_on(async {
+            tokio::select! {
+                shown = give(&say) => shown.map_err(Failure::from),
+                // Dropped in the middle, the demonstration still takes its folder along.
+                _ = tokio::signal::ctrl_c() => Err(Failure::new(code::FAILED, "interrupted", "interrupted")),
+            }
+        })?;
         let is_good = shown.is_good();
         out.result(&shown.to_json(), |out, _| screen(out, &shown))?;
         Ok(if is_good { 0 } else { code::FAILED })
@@ -75,7 +81,7 @@ fn screen(out: Out, shown: &Shown) -> String {
     let mark = |good: bool| if good { out.good("✓") } else { out.bad("✗") };
     let mut text = String::new();
     let mut part = |title: &str, body: &str| {
-        text.push_str(&format!("\n{}\n{}\n", out.strong(title), body.trim_end()));
+        text.extend(["\n", &out.strong(title), "\n", body.trim_end(), "\n"]);
     };
     part("What was sent, five times, each in another dialect", &format!("  {}", shown.prompt));
     let trips: Vec<Vec<String>> = shown

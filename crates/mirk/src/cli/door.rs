@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How long a running server may take over one command.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A way to an installation.
 pub(crate) enum Door {

@@ -51,6 +51,7 @@ pub(super) struct Create {
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Limits {
     /// Requests a minute
     #[arg(long, value_name = "N")]

@@ -1,5 +1,7 @@
 //! The command line: what there is, how it is called, and what it exits with.
 
+#![expect(clippy::doc_markdown, reason = "doc comments of arguments are help texts, not Markdown")]
+
 mod audit;
 mod bring_up;
 mod completions;
@@ -132,7 +134,7 @@ fn absolute(path: &std::path::Path) -> PathBuf {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let Some(failure) = secret::in_arguments(&arguments) {
-        return out::failed(&Out::new(false), &failure);
+        return out::failed(Out::new(false), &failure);
     }
     let mirk = match Mirk::try_parse_from(arguments) {
         Ok(mirk) => mirk,
@@ -141,7 +143,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let mut invocation = Invocation::new(&mirk.common);
     match mirk.command.run(&mut invocation) {
         Ok(code) => code,
-        Err(failure) => out::failed(&invocation.out, &failure),
+        Err(failure) => out::failed(invocation.out, &failure),
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{Failure, exit::code};
+use crate::config::Sources;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug)]
@@ -19,15 +20,11 @@ pub(crate) struct Out {
 
 impl Out {
     pub(super) fn new(is_json: bool) -> Self {
-        let wanted = |name: &str| std::env::vars_os().any(|(key, value)| key == name && !value.is_empty());
-        let is_dumb = std::env::vars_os().any(|(key, value)| key == "TERM" && value == "dumb");
-        let is_coloured = !is_json && !is_dumb && !wanted("NO_COLOR") && io::stdout().is_terminal();
+        let sources = Sources::from_environment();
+        let has = |name: &str| sources.environment.get(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = sources.environment.get("TERM").is_some_and(|value| value == "dumb");
+        let is_coloured = !is_json && !is_dumb && !has("NO_COLOR") && io::stdout().is_terminal();
         Self { is_json, is_coloured }
-    }
-
-    /// Prints a line of a result.
-    pub(crate) fn line(self, words: &str) -> Result<(), Failure> {
-        print(words)
     }
 
     /// Prints a result: as one line of JSON, or in the words that `render` makes of it.
@@ -41,6 +38,7 @@ impl Out {
     }
 
     /// Prints a remark that is not part of the result.
+    #[expect(clippy::unused_self, reason = "every way to print is one of Out's")]
     pub(crate) fn remark(self, words: &str) {
         // Nobody may be listening; that is no reason to fail.
         drop(writeln!(io::stderr().lock(), "{words}"));
@@ -114,7 +112,8 @@ pub(crate) fn rows<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn print(words: &str) -> Result<(), Failure> {
+/// Prints a line of a result.
+pub(super) fn print(words: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let printed = writeln!(out, "{words}").and_then(|()| out.flush());
     match printed {
@@ -125,7 +124,7 @@ fn print(words: &str) -> Result<(), Failure> {
 }
 
 /// Prints how a command failed, and gives its exit code.
-pub(super) fn failed(out: &Out, failure: &Failure) -> u8 {
+pub(super) fn failed(out: Out, failure: &Failure) -> u8 {
     let words = if out.is_json {
         json!({"error": {"code": failure.name, "message": failure.words, "exit": failure.code}}).to_string()
     } else {

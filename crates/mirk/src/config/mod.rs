@@ -8,7 +8,7 @@ mod secretlike;
 mod settings;
 mod value;
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use mirk_model::SecretRef;
 use mirk_provider::address::Cidr;
@@ -141,9 +141,11 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The process's environment and nothing else.
+    /// The process's environment and nothing else. Variables that are not text are left out.
+    #[expect(clippy::disallowed_methods, reason = "this is the door to the environment")]
     pub fn from_environment() -> Self {
-        Self { environment: std::env::vars().collect(), ..Self::default() }
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        Self { environment: std::env::vars_os().filter_map(text).collect(), ..Self::default() }
     }
 
     /// Sets a setting from the command line, if it was given.

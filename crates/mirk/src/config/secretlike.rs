@@ -78,25 +78,6 @@ const PREFIXES: &[(&str, usize, &str)] = &[
     ("csk-", 16, "a Cerebras key"),
 ];
 
-/// Values that samples and other routers ship, which must never work as a secret.
-const PLACEHOLDERS: &[&str] = &[
-    "your-api-key",
-    "your_api_key",
-    "your-secret",
-    "your-key-here",
-    "api-key-here",
-    "changeme",
-    "change-me",
-    "change_me",
-    "password",
-    "secret",
-    "123456",
-    "12345678",
-    "router-default-secret-change-me",
-    "secret-api-key",
-    "endpoint-proxy-api-key-secret",
-];
-
 /// Words in a key's name that say that its value is a secret.
 const SECRET_NAMES: &[&str] =
     &["password", "passwd", "secret", "api_key", "apikey", "api-key", "token", "private_key", "access_key"];
@@ -133,8 +114,7 @@ fn find_in_word(word: &str) -> Option<Finding> {
             return Some(Finding(kind));
         }
     }
-    let lower = bare.to_ascii_lowercase();
-    if PLACEHOLDERS.contains(&lower.as_str()) || lower.starts_with("sk-xxx") || lower.starts_with("xxxxxxxx") {
+    if mirk_model::is_placeholder(bare) {
         return Some(Finding("a placeholder for a secret"));
     }
     if has_userinfo(bare) {

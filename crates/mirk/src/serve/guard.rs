@@ -44,6 +44,9 @@ pub(in crate::serve) mod tests;
 
 /// Bytes of later requests that are kept while an answer is under way; the rest waits in the socket.
 const AHEAD_BYTES: usize = 64 * 1024;
+
+/// How much of a refused head's target is kept, for the dialect of the answer.
+const LONGEST_TARGET: usize = 256;
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiting {
@@ -240,6 +243,7 @@ impl<S> Guard<S> {
                 true
             }
             Err(problem) => {
+                self.state.name_target(target(bytes));
                 self.refuse(problem);
                 true
             }
@@ -396,6 +400,13 @@ impl<S: AsyncRead + Unpin> Guard<S> {
             .poll_at(cx, now + self.bounds.idle_time)
             .map(|()| Ok(()))
     }
+}
+
+/// What a refused head asks for, as far as it can be told: its path, for the answer's dialect.
+fn target(head: &[u8]) -> &str {
+    let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let target = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    std::str::from_utf8(target.get(..LONGEST_TARGET).unwrap_or(target)).unwrap_or_default()
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use mirk_gateway::{Gateway, Parts, Timeouts};
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 
@@ -58,6 +58,8 @@ pub struct Running {
     listeners: Vec<Listener>,
     installation: Arc<Installation>,
     drain: Duration,
+    commands: tokio::net::UnixListener,
+    ending: Ending,
 }
 
 impl Running {
@@ -91,6 +93,8 @@ impl Running {
         })
         .map_err(other)?;
         let listeners = listeners(settings)?;
+        let commands = socket::bind(installation.store.data_dir()).map_err(ServeError::Socket)?;
+        let ending = Ending::new().map_err(|error| ServeError::Other(error.to_string()))?;
         let address = listeners
             .first()
             .and_then(|listener| listener.address().ok())
@@ -120,6 +124,8 @@ impl Running {
             listeners,
             installation,
             drain: settings.drain,
+            commands,
+            ending,
         })
     }
 
@@ -128,19 +134,16 @@ impl Running {
     /// # Errors
     /// When the command socket cannot be opened, or the store cannot write what waits.
     pub async fn run(self) -> Result<(), ServeError> {
-        let ending = ending().map_err(|error| ServeError::Other(error.to_string()))?;
-        self.run_until(ending).await
+        self.run_until(std::future::pending()).await
     }
 
-    /// As [`Running::run`], until `ending` completes.
+    /// As [`Running::run`], until a signal or `also` ends it.
     ///
     /// # Errors
     /// As [`Running::run`].
-    pub async fn run_until(self, ending: impl Future<Output = ()>) -> Result<(), ServeError> {
+    pub async fn run_until(mut self, also: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (end, ended) = watch::channel(false);
-        let commands =
-            socket::bind(self.installation.store.data_dir()).map_err(ServeError::Socket)?;
-        let commands = tokio::spawn(socket::run(commands, Arc::clone(&self.office)));
+        let commands = tokio::spawn(socket::run(self.commands, Arc::clone(&self.office)));
         let mut doors = tokio::task::JoinSet::new();
         for listener in self.listeners {
             doors.spawn(Arc::clone(&self.server).run(listener, ended.clone()));
@@ -152,7 +155,10 @@ impl Running {
             "start",
             format!("listening on port {}", self.address.port()),
         );
-        ending.await;
+        tokio::select! {
+            () = self.ending.comes() => {}
+            () = also => {}
+        }
         self.log.event(
             self.installation.clock.now(),
             LogLevel::Info,
@@ -189,8 +195,8 @@ impl Running {
 }
 
 fn limits(settings: &Settings) -> mirk_gateway::Limits {
-    let mut limits = mirk_gateway::Limits::default();
-    limits.body = settings.body_bytes;
+    let mut limits =
+        mirk_gateway::Limits { body: settings.body_bytes, ..mirk_gateway::Limits::default() };
     limits.json.depth = u32::try_from(settings.json_depth).unwrap_or(limits.json.depth);
     limits
 }
@@ -231,18 +237,31 @@ fn listeners(settings: &Settings) -> Result<Vec<Listener>, ServeError> {
     Ok(listeners)
 }
 
-/// Completes when the process is asked to end. A second request ends it at once.
-fn ending() -> io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    // Neither a closed terminal nor a reader that went away ends a server.
-    let _hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
+/// Signals that end the process in order. Listened to from the start, so that none is missed
+/// between the ready line and the first request. A closed terminal does not end a server.
+#[derive(Debug)]
+struct Ending {
+    terminate: Signal,
+    interrupt: Signal,
+    _hangup: Signal,
+}
+
+impl Ending {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            _hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Completes when the process is asked to end.
+    async fn comes(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
 }
 
 async fn housekeeping(gateway: Arc<Gateway>) {

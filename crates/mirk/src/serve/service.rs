@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use mirk_gateway::{Body, Gateway, dialect_of, refusal};
 use mirk_model::{Clock, Dialect, Entropy, Kind, Problem, RequestId};
@@ -151,6 +151,13 @@ impl Service {
     }
 }
 
+/// The dialect that a path is answered in, when its headers do not count.
+fn dialect_by(method: Method, uri: Uri) -> Dialect {
+    let (mut head, ()) = Request::new(()).into_parts();
+    (head.method, head.uri) = (method, uri);
+    dialect_of(&head)
+}
+
 fn no_content() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -167,15 +174,14 @@ impl Handler for Service {
             // The body broke a rule while it was read: that is what the client should hear, in
             // its own dialect. Only routes that the path alone tells apart take a body.
             Some(problem) if answered.status() == StatusCode::BAD_REQUEST => {
-                let (mut head, ()) = Request::new(()).into_parts();
-                (head.method, head.uri) = (method, uri);
-                refusal(dialect_of(&head), problem, &self.id())
+                refusal(dialect_by(method, uri), problem, &self.id())
             }
             _ => answered,
         }
     }
 
-    fn refuse(&self, problem: &Problem, _conn: &Arc<ConnState>) -> Response<Body> {
-        refusal(Dialect::OpenAiChat, problem, &self.id())
+    fn refuse(&self, problem: &Problem, conn: &Arc<ConnState>) -> Response<Body> {
+        let dialect = conn.refused_target().parse().map_or(Dialect::OpenAiChat, |uri| dialect_by(Method::POST, uri));
+        refusal(dialect, problem, &self.id())
     }
 }

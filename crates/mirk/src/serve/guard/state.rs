@@ -22,6 +22,7 @@ pub struct ConnState {
     peer: PeerHash,
     hosts: Arc<HostPolicy>,
     refusal: OnceLock<Problem>,
+    target: OnceLock<String>,
     body_fault: OnceLock<Problem>,
     is_closing: AtomicBool,
     is_answering: AtomicBool,
@@ -36,6 +37,7 @@ impl ConnState {
             peer,
             hosts,
             refusal: OnceLock::new(),
+            target: OnceLock::new(),
             body_fault: OnceLock::new(),
             is_closing: AtomicBool::new(false),
             is_answering: AtomicBool::new(false),
@@ -82,6 +84,15 @@ impl ConnState {
     /// Lets the connection close after the answer under way.
     pub fn close_after(&self) {
         self.is_closing.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn name_target(&self, target: &str) {
+        drop(self.target.set(target.to_owned()));
+    }
+
+    /// The target of a refused head, as far as it could be told.
+    pub fn refused_target(&self) -> &str {
+        self.target.get().map_or("", String::as_str)
     }
 
     pub(super) fn refuse(&self, problem: Problem) {

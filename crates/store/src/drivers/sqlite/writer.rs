@@ -268,7 +268,7 @@ impl Writer {
             .map_err(convert)?;
         for exchange in &self.rows {
             let request = exchange.request.as_bytes();
-            for (index, cell) in ledger::cells(exchange, &request).into_iter().enumerate() {
+            for (index, cell) in ledger::cells(exchange, request).into_iter().enumerate() {
                 insert
                     .raw_bind_parameter(index + 1, bound(cell))
                     .map_err(convert)?;
