@@ -1,6 +1,7 @@
 //! `mirk sweep`: looks for what must not be kept.
 
 use clap::Args;
+use mirk_model::SecretRef;
 use serde_json::Value;
 
 use super::{
@@ -12,12 +13,14 @@ use crate::sweep::{self, Report, SweepError};
 
 /// Plant canaries, drive traffic, and search every byte that is kept for them.
 #[derive(Debug, Args)]
-#[command(after_help = "Without --data-dir it makes a Mirk of its own in a temporary folder, with simulated providers, \
+#[command(
+    after_help = "Without --data-dir it makes a Mirk of its own in a temporary folder, with simulated providers, \
     sends it every kind of request at two log levels, and searches its files, its output, its process and everybody \
     else's answers in every encoding it knows. With --data-dir it does the same to that installation, through its \
     running server, but sends nothing to a provider that is not on loopback.\n\n\
     Exit code: 0 when nothing was found, 1 when something was, 74 when the sweep could not be done.\n\n\
-    Examples:\n  mirk sweep\n  mirk sweep --data-dir ~/.local/share/mirk --json")]
+    Examples:\n  mirk sweep\n  mirk sweep --data-dir ~/.local/share/mirk --json"
+)]
 pub(super) struct Sweep {
     /// Search the process's memory too (as root); listed apart and not yet part of the verdict
     #[arg(long)]
@@ -40,7 +43,11 @@ impl Sweep {
             sweep::leaks::serve(&settings, &invocation.sources)?;
             return Ok(0);
         }
-        let is_named = invocation.sources.flags.iter().any(|(path, _)| *path == "data_dir");
+        let is_named = invocation
+            .sources
+            .flags
+            .iter()
+            .any(|(path, _)| *path == "data_dir");
         let out = invocation.out;
         let say = move |words: &str| {
             if !out.is_json {
@@ -51,7 +58,16 @@ impl Sweep {
         let report = if is_named {
             let settings = invocation.settings()?;
             let config_dir = invocation.sources.config_home();
-            let place = sweep::Place { data_dir: settings.data_dir, config_dir, memory: self.memory };
+            let root_key = match settings.root_key {
+                Some(SecretRef::File(path)) => Some(path.into()),
+                _ => config_dir.as_ref().map(|folder| folder.join("root.key")),
+            };
+            let place = sweep::Place {
+                data_dir: settings.data_dir,
+                config_dir,
+                root_key,
+                memory: self.memory,
+            };
             runtime.block_on(sweep::live(&place, &say))?
         } else {
             let options = sweep::Options {
@@ -75,7 +91,11 @@ impl From<SweepError> for Failure {
 }
 
 fn screen(out: Out, report: &Report, value: &Value) -> String {
-    let mut grounds: Vec<&str> = report.places.iter().filter_map(|place| place.split(':').next()).collect();
+    let mut grounds: Vec<&str> = report
+        .places
+        .iter()
+        .filter_map(|place| place.split(':').next())
+        .collect();
     grounds.sort_unstable();
     grounds.dedup();
     let searched = format!(
@@ -85,21 +105,39 @@ fn screen(out: Out, report: &Report, value: &Value) -> String {
         report.requests,
         grounds.join(", ")
     );
-    let mut parts: Vec<String> =
-        [("Planted", cell(value, "classes")), ("Searched", searched), ("As", cell(value, "encodings"))]
-            .map(|(title, body)| format!("{}\n  {body}", out.strong(title)))
-            .into();
-    for (title, key) in [("Allowed (see allowed.txt)", "allowed"), ("In memory", "memory"), ("FOUND", "findings")] {
+    let mut parts: Vec<String> = [
+        ("Planted", cell(value, "classes")),
+        ("Searched", searched),
+        ("As", cell(value, "encodings")),
+    ]
+    .map(|(title, body)| format!("{}\n  {body}", out.strong(title)))
+    .into();
+    for (title, key) in [
+        ("Allowed (see allowed.txt)", "allowed"),
+        ("In memory", "memory"),
+        ("FOUND", "findings"),
+    ] {
         let lines: Vec<_> = rows(value, key)
             .iter()
-            .map(|row| vec![cell(row, "class"), cell(row, "place"), cell(row, "encoding"), cell(row, "offset")])
+            .map(|row| {
+                vec![
+                    cell(row, "class"),
+                    cell(row, "place"),
+                    cell(row, "encoding"),
+                    cell(row, "offset"),
+                ]
+            })
             .collect();
         if !lines.is_empty() {
             let table = out.table(&["CLASS", "PLACE", "ENCODING", "OFFSET"], &lines);
             parts.push(format!("{}\n{}", out.strong(title), table.trim_end()));
         }
     }
-    let mark = if report.is_clean() { out.good("✓") } else { out.bad("✗") };
+    let mark = if report.is_clean() {
+        out.good("✓")
+    } else {
+        out.bad("✗")
+    };
     parts.push(format!("{mark} {}", report.sentence()));
     parts.join("\n")
 }

@@ -56,7 +56,10 @@ impl Home {
     pub(super) fn command(&self, arguments: &[&str]) -> Result<Command, SweepError> {
         let executable = std::env::current_exe().map_err(at("starting"))?;
         let append = |name: &str| {
-            let file = File::options().create(true).append(true).open(self.root.join(name));
+            let file = File::options()
+                .create(true)
+                .append(true)
+                .open(self.root.join(name));
             file.map_err(at("the temporary folder"))
         };
         let mut command = Command::new(executable);
@@ -66,7 +69,10 @@ impl Home {
             .env("HOME", self.path("home"))
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("MIRK_DATA_DIR", self.path("data"))
-            .env("MIRK_ROOT_KEY", format!("file:{}", self.root_key().display()))
+            .env(
+                "MIRK_ROOT_KEY",
+                format!("file:{}", self.root_key().display()),
+            )
             .current_dir(self.path("cwd"))
             .stdin(Stdio::null())
             .stdout(append("stdout")?)
@@ -77,12 +83,22 @@ impl Home {
     /// Runs a command to its end, with `input` on its standard input.
     pub(super) fn run(&self, arguments: &[&str], input: &str) -> Result<(), SweepError> {
         let mut command = self.command(arguments)?;
-        let mut child = command.stdin(Stdio::piped()).spawn().map_err(at("starting"))?;
+        let mut child = command
+            .stdin(Stdio::piped())
+            .spawn()
+            .map_err(at("starting"))?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(input.as_bytes()).map_err(at("set-up"))?;
         }
         let status = child.wait().map_err(at("set-up"))?;
-        if status.success() { Ok(()) } else { Err(SweepError::new("set-up", format!("a command ended with {status}"))) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(SweepError::new(
+                "set-up",
+                format!("a command ended with {status}"),
+            ))
+        }
     }
 }
 
@@ -104,15 +120,29 @@ impl Server {
     pub(super) fn start(home: &Home, mut command: Command) -> Result<Self, SweepError> {
         let before = fs::metadata(home.path("stdout")).map_or(0, |metadata| metadata.len());
         let child = command.spawn().map_err(at("starting"))?;
-        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut server = Self {
+            child,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        };
         server.address = server.wait(|server| {
             server.still_runs()?;
-            Ok(event(&home.path("stdout"), before, "ready").and_then(|ready| {
-                ready.get("url")?.as_str()?.strip_prefix("http://")?.parse().ok()
-            }))
+            Ok(
+                event(&home.path("stdout"), before, "ready").and_then(|ready| {
+                    ready
+                        .get("url")?
+                        .as_str()?
+                        .strip_prefix("http://")?
+                        .parse()
+                        .ok()
+                }),
+            )
         })?;
         let socket = home.path("data").join(crate::serve::socket::SOCKET);
-        server.wait(|_| Ok(std::os::unix::net::UnixStream::connect(&socket).ok().map(drop)))?;
+        server.wait(|_| {
+            Ok(std::os::unix::net::UnixStream::connect(&socket)
+                .ok()
+                .map(drop))
+        })?;
         Ok(server)
     }
 
@@ -146,11 +176,17 @@ impl Server {
     fn still_runs(&mut self) -> Result<(), SweepError> {
         match self.child.try_wait().map_err(at("starting"))? {
             None => Ok(()),
-            Some(status) => Err(SweepError::new("starting", format!("the server ended with {status}"))),
+            Some(status) => Err(SweepError::new(
+                "starting",
+                format!("the server ended with {status}"),
+            )),
         }
     }
 
-    fn wait<T>(&mut self, look: impl Fn(&mut Self) -> Result<Option<T>, SweepError>) -> Result<T, SweepError> {
+    fn wait<T>(
+        &mut self,
+        look: impl Fn(&mut Self) -> Result<Option<T>, SweepError>,
+    ) -> Result<T, SweepError> {
         let mut waited = Duration::ZERO;
         while waited < PATIENCE {
             if let Some(seen) = look(self)? {

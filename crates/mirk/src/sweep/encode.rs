@@ -20,9 +20,34 @@ const DIGEST_PREFIX: usize = 8;
 
 /// The names of all encodings, compressed forms included.
 pub(super) const ENCODINGS: [&str; 28] = [
-    "raw", "uppercase", "hex", "base64", "base64url", "base32", "percent", "json", "html", "utf16le", "utf16be",
-    "reversed", "quoted-printable", "ip-decimal", "ip-hex", "ip-octal", "ip-dashed", "ip-reversed", "sha256", "sha1",
-    "md5", "blake3", "window", "gzip", "zlib", "deflate", "zstd", "brotli",
+    "raw",
+    "uppercase",
+    "hex",
+    "base64",
+    "base64url",
+    "base32",
+    "percent",
+    "json",
+    "html",
+    "utf16le",
+    "utf16be",
+    "reversed",
+    "quoted-printable",
+    "ip-decimal",
+    "ip-hex",
+    "ip-octal",
+    "ip-dashed",
+    "ip-reversed",
+    "sha256",
+    "sha1",
+    "md5",
+    "blake3",
+    "window",
+    "gzip",
+    "zlib",
+    "deflate",
+    "zstd",
+    "brotli",
 ];
 
 struct Forms {
@@ -34,18 +59,28 @@ impl Forms {
     fn add(&mut self, encoding: &'static str, bytes: impl Into<Vec<u8>>) {
         let bytes = bytes.into();
         if bytes.len() >= SHORTEST && !self.list.iter().any(|known| known.bytes == bytes) {
-            self.list.push(Pattern { marker: self.marker, encoding, bytes });
+            self.list.push(Pattern {
+                marker: self.marker,
+                encoding,
+                bytes,
+            });
         }
     }
 
     fn each(&mut self, encoding: &'static str, core: &[u8], form: impl Fn(u8) -> String) {
-        self.add(encoding, core.iter().map(|byte| form(*byte)).collect::<String>());
+        self.add(
+            encoding,
+            core.iter().map(|byte| form(*byte)).collect::<String>(),
+        );
     }
 }
 
 /// Every form of the marker at `index`.
 pub(super) fn forms(index: usize, marker: &Marker) -> Vec<Pattern> {
-    let mut forms = Forms { marker: index, list: Vec::new() };
+    let mut forms = Forms {
+        marker: index,
+        list: Vec::new(),
+    };
     for core in &marker.cores {
         text_forms(&mut forms, core);
         if marker.has_windows {
@@ -67,7 +102,11 @@ fn text_forms(forms: &mut Forms, core: &[u8]) {
     forms.add("raw", core);
     if core.is_ascii() {
         forms.add("uppercase", core.to_ascii_uppercase());
-        let wide = |unit: fn(u16) -> [u8; 2]| core.iter().flat_map(|byte| unit(u16::from(*byte))).collect::<Vec<_>>();
+        let wide = |unit: fn(u16) -> [u8; 2]| {
+            core.iter()
+                .flat_map(|byte| unit(u16::from(*byte)))
+                .collect::<Vec<_>>()
+        };
         forms.add("utf16le", wide(u16::to_le_bytes));
         forms.add("utf16be", wide(u16::to_be_bytes));
     }
@@ -106,13 +145,18 @@ fn inner(alphabet: &Encoding, bits: usize, core: &[u8], shift: usize) -> String 
 
 fn address_forms(forms: &mut Forms, octets: [u8; 4]) {
     let number = u32::from_be_bytes(octets);
-    let joined = |between: &str, form: fn(&u8) -> String| octets.iter().map(form).collect::<Vec<_>>().join(between);
+    let joined = |between: &str, form: fn(&u8) -> String| {
+        octets.iter().map(form).collect::<Vec<_>>().join(between)
+    };
     let [a, b, c, d] = octets;
     forms.add("ip-decimal", number.to_string());
     forms.add("ip-decimal", number.swap_bytes().to_string());
     forms.add("ip-hex", format!("{number:08x}"));
     forms.add("ip-hex", format!("{number:08X}"));
-    forms.add("ip-hex", format!("{:x}:{:x}", number >> 16, number & 0xffff));
+    forms.add(
+        "ip-hex",
+        format!("{:x}:{:x}", number >> 16, number & 0xffff),
+    );
     forms.add("ip-hex", joined(".", |octet| format!("0x{octet:x}")));
     forms.add("ip-octal", joined(".", |octet| format!("0{octet:o}")));
     forms.add("ip-octal", format!("0{number:o}"));
@@ -128,7 +172,9 @@ fn digest_forms(forms: &mut Forms, whole: &[u8]) {
     ];
     digests.extend(digest::blake3(whole).map(|digest| ("blake3", digest)));
     for (name, digest) in digests {
-        let Some(prefix) = digest.get(..DIGEST_PREFIX) else { continue };
+        let Some(prefix) = digest.get(..DIGEST_PREFIX) else {
+            continue;
+        };
         forms.add(name, prefix);
         forms.add(name, HEXLOWER.encode(prefix));
         forms.add(name, HEXUPPER.encode(prefix));
@@ -146,7 +192,10 @@ mod tests {
         let marker = Marker::secret("key", core);
         let mut names: Vec<_> = forms(0, &marker)
             .into_iter()
-            .filter(|form| text.windows(form.bytes.len()).any(|window| window == form.bytes))
+            .filter(|form| {
+                text.windows(form.bytes.len())
+                    .any(|window| window == form.bytes)
+            })
             .map(|form| form.encoding)
             .collect();
         names.dedup();
@@ -158,8 +207,16 @@ mod tests {
         let core = "k3y4markertext55";
         for before in 0..7 {
             let whole = format!("{}{core} and more", "x".repeat(before));
-            assert_eq!(found(BASE64_NOPAD.encode(whole.as_bytes()).as_bytes(), core), ["base64"], "{before}");
-            assert_eq!(found(BASE32_NOPAD.encode(whole.as_bytes()).as_bytes(), core), ["base32"], "{before}");
+            assert_eq!(
+                found(BASE64_NOPAD.encode(whole.as_bytes()).as_bytes(), core),
+                ["base64"],
+                "{before}"
+            );
+            assert_eq!(
+                found(BASE32_NOPAD.encode(whole.as_bytes()).as_bytes(), core),
+                ["base32"],
+                "{before}"
+            );
         }
     }
 
@@ -168,8 +225,14 @@ mod tests {
         let cases: [(&[u8], &str); 7] = [
             (b"x61626364656667683132", "hex"),
             (b"%61%62%63%64%65%66%67%68%31%32", "percent"),
-            (b"\\u0061\\u0062\\u0063\\u0064\\u0065\\u0066\\u0067\\u0068\\u0031\\u0032", "json"),
-            (b"&#97;&#98;&#99;&#100;&#101;&#102;&#103;&#104;&#49;&#50;", "html"),
+            (
+                b"\\u0061\\u0062\\u0063\\u0064\\u0065\\u0066\\u0067\\u0068\\u0031\\u0032",
+                "json",
+            ),
+            (
+                b"&#97;&#98;&#99;&#100;&#101;&#102;&#103;&#104;&#49;&#50;",
+                "html",
+            ),
             (b"=61=62=63=64=65=66=67=68=31=32", "quoted-printable"),
             (b"21hgfedcba", "reversed"),
             (b"a\0b\0c\0d\0e\0f\0g\0h\x001\x002\0", "utf16le"),
@@ -182,16 +245,35 @@ mod tests {
     #[test]
     fn a_digest_is_recognised_by_its_first_bytes() {
         // SHA-256 of "abc", as a log would shorten it; a marker itself is longer than this.
-        let mut forms = Forms { marker: 0, list: Vec::new() };
+        let mut forms = Forms {
+            marker: 0,
+            list: Vec::new(),
+        };
         digest_forms(&mut forms, b"abc");
-        assert!(forms.list.iter().any(|form| form.bytes == b"ba7816bf8f01cfea" && form.encoding == "sha256"));
+        assert!(
+            forms
+                .list
+                .iter()
+                .any(|form| form.bytes == b"ba7816bf8f01cfea" && form.encoding == "sha256")
+        );
     }
 
     #[test]
     fn an_address_is_recognised_in_every_form() {
         let marker = Marker::address([127, 9, 8, 7].into());
-        let texts: Vec<_> = forms(0, &marker).into_iter().map(|form| form.bytes).collect();
-        for text in ["127.9.8.7", "2131298311", "7f090807", "0x7f.0x9.0x8.0x7", "0177.011.010.07", "127-9-8-7", "7f09:807"] {
+        let texts: Vec<_> = forms(0, &marker)
+            .into_iter()
+            .map(|form| form.bytes)
+            .collect();
+        for text in [
+            "127.9.8.7",
+            "2131298311",
+            "7f090807",
+            "0x7f.0x9.0x8.0x7",
+            "0177.011.010.07",
+            "127-9-8-7",
+            "7f09:807",
+        ] {
             assert!(texts.iter().any(|known| known == text.as_bytes()), "{text}");
         }
     }

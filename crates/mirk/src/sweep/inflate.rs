@@ -43,14 +43,20 @@ pub(super) fn carve(bytes: &[u8], open: &mut dyn FnMut(&'static str, usize, &[u8
     }
     if bytes.len() <= MOST_WHOLE {
         show("deflate", 0, &mut DeflateDecoder::new(bytes));
-        show("brotli", 0, &mut brotli_decompressor::Decompressor::new(bytes, 4_096));
+        show(
+            "brotli",
+            0,
+            &mut brotli_decompressor::Decompressor::new(bytes, 4_096),
+        );
     }
 }
 
 /// Whether a compressed stream with a mark begins in `bytes`.
 pub(super) fn looks_compressed(bytes: &[u8]) -> bool {
     const MARKS: [&[u8]; 3] = [b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x78\x9c"];
-    MARKS.iter().any(|mark| memchr::memmem::find(bytes, mark).is_some())
+    MARKS
+        .iter()
+        .any(|mark| memchr::memmem::find(bytes, mark).is_some())
 }
 
 /// What `reader` gives before it ends or fails.
@@ -102,7 +108,10 @@ mod tests {
     #[test]
     fn raw_deflate_zstd_and_brotli_are_opened() {
         let mut deflate = Vec::new();
-        written(write::DeflateEncoder::new(&mut deflate, Compression::default()));
+        written(write::DeflateEncoder::new(
+            &mut deflate,
+            Compression::default(),
+        ));
         assert_eq!(carved(&deflate), [("deflate", 0)]);
         // A zstd frame with one raw block, and a brotli stream with one uncompressed meta-block.
         let text = b"hay hay hay needle-42 hay hay";
@@ -117,7 +126,7 @@ mod tests {
 
     /// RFC 7932: window bits 16 (one 0 bit), ISLAST 0, MNIBBLES 4, MLEN-1, ISUNCOMPRESSED 1.
     fn brotli_stored(text: &[u8]) -> Vec<u8> {
-        let head = ((text.len() as u32 - 1) << 4) | (1 << 20);
+        let head = ((u32::try_from(text.len()).unwrap() - 1) << 4) | (1 << 20);
         let mut bytes = head.to_le_bytes()[..3].to_vec();
         bytes.extend_from_slice(text);
         bytes

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 
 use super::{
     Report, SweepError, at,
+    ground::Ground,
     markers::{Marker, Markers},
-    places::{Ground, Hunt},
+    places::Hunt,
     traffic::Traffic,
     wire::{self, Request, act},
 };
@@ -28,6 +29,8 @@ pub struct Place {
     pub data_dir: PathBuf,
     /// Where its configuration is, if anywhere.
     pub config_dir: Option<PathBuf>,
+    /// The file that holds its root key, if one does: searched for, and the one place it may be.
+    pub root_key: Option<PathBuf>,
     /// Search the process's memory too.
     pub memory: bool,
 }
@@ -37,37 +40,54 @@ pub struct Place {
 /// # Errors
 /// When it cannot be read, or its server runs and does not let itself be tried.
 pub async fn sweep(place: &Place, say: &(dyn Fn(&str) + Sync)) -> Result<Report, SweepError> {
-    std::fs::read_dir(&place.data_dir).map_err(|error| SweepError::new("the data folder", error.kind().to_string()))?;
+    std::fs::read_dir(&place.data_dir)
+        .map_err(|error| SweepError::new("the data folder", error.kind().to_string()))?;
     let since = SystemClock::new().now().as_micros() / 1_000_000 - 1;
-    let mut markers = Markers::of_run(&SystemEntropy);
+    let mut markers = Markers::default();
     let server = Running::find(&place.data_dir).await;
     let mut answers = Vec::new();
     match &server {
         Some(server) => {
             say("A server is running: a key labelled `sweep` is made, used and revoked.");
+            markers = Markers::of_run(&SystemEntropy);
             answers = try_out(place, server, &mut markers).await?;
         }
-        None => say("No server is running: the markers of this run cannot be in the folder; start it to plant them."),
+        None => {
+            say("No server is running here, so nothing can be planted; start it and sweep again.");
+        }
     }
+    if let Some(text) = place
+        .root_key
+        .as_ref()
+        .and_then(|path| std::fs::read_to_string(path).ok())
+    {
+        markers.add(Marker::root(text.trim()));
+    }
+    let root_key = place.root_key.as_deref();
+    let own: Vec<&Path> = root_key
+        .into_iter()
+        .chain([place.data_dir.as_path()])
+        .collect();
     let mut hunt = Hunt::new(&markers);
     for (name, answer) in &answers {
         hunt.bytes(Ground::OwnAnswer, &format!("answer:{name}"), answer);
     }
     hunt.folder("data", &place.data_dir);
     if let Some(config) = &place.config_dir {
-        hunt.folder("config", config);
+        // The root key's own file is where it belongs.
+        hunt.shared("config", config, 0, &own);
     }
     if let Some(server) = &server {
         hunt.process("process", server.pid);
         if let Some(folder) = server.folder() {
-            hunt.shared("cwd", &folder, since, &place.data_dir);
+            hunt.shared("cwd", &folder, since, &own);
         }
         if place.memory {
             hunt.memory("memory", server.pid);
         }
     }
     for folder in ["/tmp", "/var/tmp", "/dev/shm"] {
-        hunt.shared(folder, Path::new(folder), since, &place.data_dir);
+        hunt.shared(folder, Path::new(folder), since, &own);
     }
     let mut report = hunt.finish();
     report.requests = answers.len();
@@ -83,9 +103,14 @@ struct Running {
 impl Running {
     /// The server that listens on the folder's command socket, as the kernel tells it.
     async fn find(data_dir: &Path) -> Option<Self> {
-        let stream = tokio::net::UnixStream::connect(data_dir.join(SOCKET)).await.ok()?;
+        let stream = tokio::net::UnixStream::connect(data_dir.join(SOCKET))
+            .await
+            .ok()?;
         let pid = u32::try_from(stream.peer_cred().ok()?.pid()?).ok()?;
-        Some(Self { pid, address: listens_on(pid)? })
+        Some(Self {
+            pid,
+            address: listens_on(pid)?,
+        })
     }
 
     /// Where the process works: relative paths end up there.
@@ -99,9 +124,19 @@ impl Running {
 /// The first IPv4 address of loopback that the process listens on.
 fn listens_on(pid: u32) -> Option<SocketAddr> {
     let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
-    let targets = descriptors.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    let targets = descriptors
+        .flatten()
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok());
     let sockets: Vec<String> = targets
-        .filter_map(|target| Some(target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+        .filter_map(|target| {
+            Some(
+                target
+                    .to_str()?
+                    .strip_prefix("socket:[")?
+                    .strip_suffix(']')?
+                    .to_owned(),
+            )
+        })
         .collect();
     let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).ok()?;
     table.lines().skip(1).find_map(|line| {
@@ -110,14 +145,22 @@ fn listens_on(pid: u32) -> Option<SocketAddr> {
         let (host, port) = local.split_once(':')?;
         let host = Ipv4Addr::from(u32::from_str_radix(host, 16).ok()?.to_ne_bytes());
         let is_ours = *state == "0A" && sockets.iter().any(|known| known == inode);
-        let host = if host.is_unspecified() { Ipv4Addr::LOCALHOST } else { host };
+        let host = if host.is_unspecified() {
+            Ipv4Addr::LOCALHOST
+        } else {
+            host
+        };
         let port = u16::from_str_radix(port, 16).ok()?;
         (is_ours && host.is_loopback()).then(|| SocketAddr::from((host, port)))
     })
 }
 
 /// Sends everything with a key that can reach providers on loopback only, and revokes it.
-async fn try_out(place: &Place, server: &Running, markers: &mut Markers) -> Result<Vec<(String, Vec<u8>)>, SweepError> {
+async fn try_out(
+    place: &Place,
+    server: &Running,
+    markers: &mut Markers,
+) -> Result<Vec<(String, Vec<u8>)>, SweepError> {
     let data = place.data_dir.as_path();
     let providers = act(data, "provider.list", &json!({})).map_err(at("the providers"))?;
     let near = near(&providers);
@@ -126,8 +169,18 @@ async fn try_out(place: &Place, server: &Running, markers: &mut Markers) -> Resu
         // A key without any glob could ask for everything, and be charged for it.
         globs.push("sweep/nothing".to_owned());
     }
-    let made = act(data, "key.create", &json!({"label": "sweep", "models": globs})).map_err(at("the key"))?;
-    let text = |name: &str| made.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let made = act(
+        data,
+        "key.create",
+        &json!({"label": "sweep", "models": globs}),
+    )
+    .map_err(at("the key"))?;
+    let text = |name: &str| {
+        made.get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let (kid, key) = (text("kid"), text("key"));
     markers.add(Marker::secret("api-key", &key));
     let requests = requests(&Traffic { markers, key: &key }, &near);
@@ -145,11 +198,16 @@ fn requests(traffic: &Traffic<'_>, near: &[(String, String)]) -> Vec<Request> {
     requests
 }
 
-async fn send_all(address: SocketAddr, requests: &[Request]) -> Result<Vec<(String, Vec<u8>)>, SweepError> {
+async fn send_all(
+    address: SocketAddr,
+    requests: &[Request],
+) -> Result<Vec<(String, Vec<u8>)>, SweepError> {
     let mut answers = Vec::new();
     for request in requests {
         let answer = wire::send(Ipv4Addr::LOCALHOST, address, request).await;
-        let answer = answer.map_err(|error| SweepError::new("a request", format!("{}: {}", request.name, error.kind())))?;
+        let answer = answer.map_err(|error| {
+            SweepError::new("a request", format!("{}: {}", request.name, error.kind()))
+        })?;
         answers.push((request.name.clone(), answer));
     }
     Ok(answers)
@@ -158,12 +216,21 @@ async fn send_all(address: SocketAddr, requests: &[Request]) -> Result<Vec<(Stri
 /// The enabled providers at an address of loopback, each with a model. A name is not trusted to
 /// mean this machine.
 fn near(providers: &Value) -> Vec<(String, String)> {
-    let rows = providers.get("providers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let rows = providers
+        .get("providers")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
     let near = |row: &Value| {
         let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
         let base = text("base_url")?;
-        let host = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://"))?;
-        let is_near = host.split('/').next()?.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
+        let host = base
+            .strip_prefix("http://")
+            .or_else(|| base.strip_prefix("https://"))?;
+        let is_near = host
+            .split('/')
+            .next()?
+            .parse::<SocketAddr>()
+            .is_ok_and(|address| address.ip().is_loopback());
         let is_enabled = row.get("enabled").and_then(Value::as_bool).unwrap_or(false);
         let model = row.pointer("/models/0").and_then(Value::as_str)?.to_owned();
         (is_near && is_enabled).then_some((text("name")?, model))

@@ -25,7 +25,9 @@ pub struct Marker {
 
 impl std::fmt::Debug for Marker {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Marker").field("class", &self.class).finish_non_exhaustive()
+        out.debug_struct("Marker")
+            .field("class", &self.class)
+            .finish_non_exhaustive()
     }
 }
 
@@ -34,13 +36,24 @@ const LONG_SECRET: usize = 24;
 
 impl Marker {
     fn plain(class: &'static str, text: String, core: Vec<u8>) -> Self {
-        Self { class, text, cores: vec![core], has_windows: false, address: None, around: Vec::new() }
+        Self {
+            class,
+            text,
+            cores: vec![core],
+            has_windows: false,
+            address: None,
+            around: Vec::new(),
+        }
     }
 
     /// A marker for `class` that says which it is and which run it belongs to.
     pub(super) fn word(class: &'static str, run: &str, entropy: &dyn Entropy) -> Self {
         let core = letters(entropy, 10);
-        Self::plain(class, format!("cnry-{class}-{run}-{core}"), core.into_bytes())
+        Self::plain(
+            class,
+            format!("cnry-{class}-{run}-{core}"),
+            core.into_bytes(),
+        )
     }
 
     /// A marker of random bytes; its text is Base64.
@@ -53,7 +66,10 @@ impl Marker {
     /// A marker whose text is a secret that exists already. Of one of our own keys only the
     /// secret part counts: its id is public.
     pub fn secret(class: &'static str, text: &str) -> Self {
-        let core = match text.strip_prefix("mrk_").and_then(|rest| rest.splitn(4, '_').nth(3)) {
+        let core = match text
+            .strip_prefix("mrk_")
+            .and_then(|rest| rest.splitn(4, '_').nth(3))
+        {
             Some(rest) => rest.split_once('_').map_or(rest, |(secret, _crc)| secret),
             None => match text.rsplit_once('-') {
                 Some((_, tail)) if tail.len() >= 16 => tail,
@@ -61,7 +77,10 @@ impl Marker {
             },
         };
         let has_windows = core.len() >= LONG_SECRET;
-        Self { has_windows, ..Self::plain(class, text.to_owned(), core.as_bytes().to_vec()) }
+        Self {
+            has_windows,
+            ..Self::plain(class, text.to_owned(), core.as_bytes().to_vec())
+        }
     }
 
     /// A long random secret that begins with `prefix`.
@@ -81,12 +100,16 @@ impl Marker {
     pub(super) fn address(address: Ipv4Addr) -> Self {
         let text = address.to_string();
         let core = text.clone().into_bytes();
-        Self { address: Some(address), ..Self::plain("client-address", text, core) }
+        Self {
+            address: Some(address),
+            ..Self::plain("client-address", text, core)
+        }
     }
 
     /// Every text whose digest would be a leak.
     pub(super) fn wholes(&self) -> impl Iterator<Item = &[u8]> {
-        let texts = std::iter::once(self.text.as_bytes()).chain(self.around.iter().map(String::as_bytes));
+        let texts =
+            std::iter::once(self.text.as_bytes()).chain(self.around.iter().map(String::as_bytes));
         texts.chain(self.cores.iter().map(Vec::as_slice))
     }
 }
@@ -106,16 +129,37 @@ pub struct Markers {
 
 /// Classes whose markers are words made for the run.
 const WORDS: [&str; 21] = [
-    "prompt", "system", "completion", "tool-args", "tool-call", "tool-result", "file-name", "metadata-user", "header",
-    "user-agent", "cookie", "model-unknown", "path-unknown", "provider-error", "set-cookie", "bad-body", "cut-prompt",
-    "embedding", "handle", "password", "query",
+    "prompt",
+    "system",
+    "completion",
+    "tool-args",
+    "tool-call",
+    "tool-result",
+    "file-name",
+    "metadata-user",
+    "header",
+    "user-agent",
+    "cookie",
+    "model-unknown",
+    "path-unknown",
+    "provider-error",
+    "set-cookie",
+    "bad-body",
+    "cut-prompt",
+    "embedding",
+    "handle",
+    "password",
+    "query",
 ];
 
 impl Markers {
     /// Those of `words` and `secrets` that need nothing to exist yet.
     pub(super) fn of_run(entropy: &dyn Entropy) -> Self {
         let run = letters(entropy, 5);
-        let mut list: Vec<_> = WORDS.iter().map(|class| Marker::word(class, &run, entropy)).collect();
+        let mut list: Vec<_> = WORDS
+            .iter()
+            .map(|class| Marker::word(class, &run, entropy))
+            .collect();
         list.push(Marker::bytes("image", entropy));
         for (class, prefix) in [
             ("provider-key", "sim-"),
@@ -125,8 +169,16 @@ impl Markers {
             list.push(Marker::long_secret(class, prefix, entropy));
         }
         for class in ["wrong-key", "query-key"] {
-            let word = |length: usize| letters(entropy, length).chars().take(length).collect::<String>();
-            list.push(Marker::secret(class, &format!("mrk_l_u_{}_{}_{}", word(12), word(43), word(6))));
+            let word = |length: usize| {
+                letters(entropy, length)
+                    .chars()
+                    .take(length)
+                    .collect::<String>()
+            };
+            list.push(Marker::secret(
+                class,
+                &format!("mrk_l_u_{}_{}_{}", word(12), word(43), word(6)),
+            ));
         }
         Self { list }
     }
@@ -162,7 +214,9 @@ impl Markers {
 
 impl FromIterator<Marker> for Markers {
     fn from_iter<I: IntoIterator<Item = Marker>>(markers: I) -> Self {
-        Self { list: markers.into_iter().collect() }
+        Self {
+            list: markers.into_iter().collect(),
+        }
     }
 }
 
@@ -184,7 +238,11 @@ mod tests {
     fn every_class_has_one_marker_and_no_two_are_alike() {
         let markers = Markers::of_run(&SystemEntropy);
         let mut classes: Vec<_> = markers.all().iter().map(|marker| marker.class).collect();
-        let mut texts: Vec<_> = markers.all().iter().map(|marker| marker.text.as_str()).collect();
+        let mut texts: Vec<_> = markers
+            .all()
+            .iter()
+            .map(|marker| marker.text.as_str())
+            .collect();
         let count = classes.len();
         for list in [&mut classes, &mut texts] {
             list.sort_unstable();
@@ -197,6 +255,11 @@ mod tests {
     fn debug_does_not_show_a_marker() {
         let markers = Markers::of_run(&SystemEntropy);
         let shown = format!("{markers:?}");
-        assert!(markers.all().iter().all(|marker| !shown.contains(&marker.text)));
+        assert!(
+            markers
+                .all()
+                .iter()
+                .all(|marker| !shown.contains(&marker.text))
+        );
     }
 }

@@ -6,13 +6,17 @@
 mod child;
 mod digest;
 mod encode;
+mod ground;
 mod inflate;
 #[cfg(feature = "leaky")]
 pub mod leaks;
+#[cfg(feature = "leaky")]
+mod leaky_door;
 mod live;
 mod markers;
 mod places;
 mod private;
+mod refused;
 mod report;
 mod search;
 mod traffic;
@@ -20,9 +24,10 @@ mod wire;
 
 use std::path::Path;
 
+use ground::Ground;
 pub use live::{Place, sweep as live};
 pub use markers::{Marker, Markers};
-use places::{Ground, Hunt};
+use places::Hunt;
 pub use private::{Options, sweep as private};
 pub use report::{Finding, Report};
 
@@ -36,13 +41,19 @@ pub struct SweepError {
 
 impl SweepError {
     pub(crate) fn new(step: &'static str, words: impl Into<String>) -> Self {
-        Self { step, words: words.into() }
+        Self {
+            step,
+            words: words.into(),
+        }
     }
 }
 
 /// An error at `step`, in the error's own words; of the system's errors only the kind.
 fn at<E: std::fmt::Display>(step: &'static str) -> impl FnOnce(E) -> SweepError {
-    move |error| SweepError { step, words: error.to_string() }
+    move |error| SweepError {
+        step,
+        words: error.to_string(),
+    }
 }
 
 /// Searches one folder for texts, each with the name of its class.
@@ -50,15 +61,27 @@ fn at<E: std::fmt::Display>(step: &'static str) -> impl FnOnce(E) -> SweepError 
 /// # Errors
 /// When the folder cannot be read.
 pub fn quick(folder: &Path, texts: &[(&'static str, String)]) -> Result<Report, SweepError> {
-    search(folder, &texts.iter().map(|(class, text)| Marker::secret(class, text)).collect(), &[])
+    search(
+        folder,
+        &texts
+            .iter()
+            .map(|(class, text)| Marker::secret(class, text))
+            .collect(),
+        &[],
+    )
 }
 
 /// Searches one folder, and further texts by name, for markers.
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub fn search(folder: &Path, markers: &Markers, texts: &[(&str, &[u8])]) -> Result<Report, SweepError> {
-    std::fs::read_dir(folder).map_err(|error| SweepError::new("the data folder", error.kind().to_string()))?;
+pub fn search(
+    folder: &Path,
+    markers: &Markers,
+    texts: &[(&str, &[u8])],
+) -> Result<Report, SweepError> {
+    std::fs::read_dir(folder)
+        .map_err(|error| SweepError::new("the data folder", error.kind().to_string()))?;
     let mut hunt = Hunt::new(markers);
     hunt.folder("data", folder);
     for (name, bytes) in texts {

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     encode::{self, Pattern},
+    ground::{Allowed, Ground, allowed},
     inflate,
     markers::Markers,
     report::{Finding, Report},
@@ -27,59 +28,6 @@ const MOST_ENTRIES: usize = 200_000;
 /// The most of one mapping of a process's memory that is read, in bytes.
 const MOST_MAPPING: u64 = 1024 * 1024 * 1024;
 
-/// What kind of place it is, which decides which classes may be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ground {
-    /// Nothing of any class belongs here.
-    Kept,
-    /// The client's own answer: its own words belong there, other people's secrets do not.
-    OwnAnswer,
-    /// What the provider that was asked received.
-    OwnProvider,
-    /// What a provider received that another client asked: all but its own credential counts.
-    OtherProvider,
-    /// The process's memory.
-    Memory,
-}
-
-/// Classes that must not be even in the client's own answer.
-const NOT_IN_OWN_ANSWER: [&str; 9] = [
-    "provider-key", "other-provider-key", "root-key", "password", "handle", "set-cookie", "client-address", "api-key",
-    "other-api-key",
-];
-
-/// Classes that must not reach even the provider that was asked.
-const NOT_AT_PROVIDER: [&str; 13] = [
-    "other-provider-key", "root-key", "password", "handle", "client-address", "api-key", "other-api-key", "wrong-key",
-    "query-key", "foreign-key", "cookie", "user-agent", "bad-body",
-];
-
-impl Ground {
-    fn forbids(self, class: &str) -> bool {
-        match self {
-            Self::Kept | Self::Memory => true,
-            Self::OwnAnswer => NOT_IN_OWN_ANSWER.contains(&class),
-            Self::OwnProvider => NOT_AT_PROVIDER.contains(&class),
-            Self::OtherProvider => class != "other-provider-key",
-        }
-    }
-}
-
-/// One line of the allowed list.
-struct Allowed {
-    class: &'static str,
-    place: &'static str,
-}
-
-fn allowed() -> Vec<Allowed> {
-    let lines = include_str!("allowed.txt").lines().filter(|line| !line.starts_with('#'));
-    let read = |line: &'static str| {
-        let mut fields = line.split('|').map(str::trim);
-        Some(Allowed { class: fields.next()?, place: fields.next()? })
-    };
-    lines.filter_map(read).collect()
-}
-
 /// A sweep at work: what to look for, and what was found so far.
 pub(super) struct Hunt {
     searcher: Searcher,
@@ -91,11 +39,23 @@ pub(super) struct Hunt {
 impl Hunt {
     /// Prepares to look for `markers`.
     pub(super) fn new(markers: &Markers) -> Self {
-        let forms: Vec<Pattern> =
-            markers.all().iter().enumerate().flat_map(|(index, marker)| encode::forms(index, marker)).collect();
+        let forms: Vec<Pattern> = markers
+            .all()
+            .iter()
+            .enumerate()
+            .flat_map(|(index, marker)| encode::forms(index, marker))
+            .collect();
         let classes: Vec<_> = markers.all().iter().map(|marker| marker.class).collect();
-        let report = Report { classes: classes.clone(), ..Report::default() };
-        Self { searcher: Searcher::new(forms), classes, allowed: allowed(), report }
+        let report = Report {
+            classes: classes.clone(),
+            ..Report::default()
+        };
+        Self {
+            searcher: Searcher::new(forms),
+            classes,
+            allowed: allowed(),
+            report,
+        }
     }
 
     /// What was found.
@@ -117,16 +77,16 @@ impl Hunt {
 
     /// Searches everything below `folder`, names included.
     pub(super) fn folder(&mut self, name: &str, folder: &Path) {
-        self.walk(name, folder, None, None);
+        self.walk(name, folder, None, &[]);
     }
 
-    /// Searches what changed below `folder` since `since` (seconds since 1970), but for `own`,
-    /// which is searched by itself.
-    pub(super) fn shared(&mut self, name: &str, folder: &Path, since: i64, own: &Path) {
-        self.walk(name, folder, Some(since), Some(own));
+    /// Searches what changed below `folder` since `since` (seconds since 1970), but for the
+    /// paths in `own`, which are looked at by themselves or are where they should be.
+    pub(super) fn shared(&mut self, name: &str, folder: &Path, since: i64, own: &[&Path]) {
+        self.walk(name, folder, Some(since), own);
     }
 
-    fn walk(&mut self, name: &str, folder: &Path, since: Option<i64>, own: Option<&Path>) {
+    fn walk(&mut self, name: &str, folder: &Path, since: Option<i64>, own: &[&Path]) {
         let mut waiting = vec![(folder.to_owned(), String::new())];
         let mut seen = 0_usize;
         while let Some((path, below)) = waiting.pop() {
@@ -136,10 +96,14 @@ impl Hunt {
             };
             for entry in entries.flatten() {
                 seen += 1;
-                let (Ok(metadata), true) = (entry.path().symlink_metadata(), seen <= MOST_ENTRIES) else { continue };
+                let (Ok(metadata), true) = (entry.path().symlink_metadata(), seen <= MOST_ENTRIES)
+                else {
+                    continue;
+                };
                 let shown = self.name(name, &below, &entry.file_name().to_string_lossy());
-                let is_new = since.is_none_or(|since| metadata.mtime().max(metadata.ctime()) >= since);
-                if own.is_some_and(|own| entry.path() == own) {
+                let is_new =
+                    since.is_none_or(|since| metadata.mtime().max(metadata.ctime()) >= since);
+                if own.contains(&entry.path().as_path()) {
                     continue;
                 }
                 if metadata.is_dir() {
@@ -158,9 +122,18 @@ impl Hunt {
     /// The name of an entry below its folder. A name that holds a marker is a finding, and is not
     /// shown.
     fn name(&mut self, folder: &str, below: &str, name: &str) -> String {
-        let is_telling = self.plain(Ground::Kept, &format!("{folder}:{below}(name)"), (0, ""), name.as_bytes());
+        let is_telling = self.plain(
+            Ground::Kept,
+            &format!("{folder}:{below}(name)"),
+            (0, ""),
+            name.as_bytes(),
+        );
         let shown = if is_telling { "(name)" } else { name };
-        if below.is_empty() { shown.to_owned() } else { format!("{below}/{shown}") }
+        if below.is_empty() {
+            shown.to_owned()
+        } else {
+            format!("{below}/{shown}")
+        }
     }
 
     /// Searches one file, or anything that reads like one.
@@ -195,18 +168,40 @@ impl Hunt {
         for file in ["environ", "cmdline", "comm", "maps", "limits"] {
             self.file(Ground::Kept, &format!("{name}:{file}"), &root.join(file));
         }
-        for task in fs::read_dir(root.join("task")).into_iter().flatten().flatten() {
-            self.file(Ground::Kept, &format!("{name}:task/comm"), &task.path().join("comm"));
+        for task in fs::read_dir(root.join("task"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            self.file(
+                Ground::Kept,
+                &format!("{name}:task/comm"),
+                &task.path().join("comm"),
+            );
         }
-        for entry in fs::read_dir(root.join("fd")).into_iter().flatten().flatten() {
-            let Ok(target) = fs::read_link(entry.path()) else { continue };
+        for entry in fs::read_dir(root.join("fd"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let Ok(target) = fs::read_link(entry.path()) else {
+                continue;
+            };
             let number = entry.file_name().to_string_lossy().into_owned();
-            self.bytes(Ground::Kept, &format!("{name}:fd/{number} (name)"), target.as_os_str().as_encoded_bytes());
+            self.bytes(
+                Ground::Kept,
+                &format!("{name}:fd/{number} (name)"),
+                target.as_os_str().as_encoded_bytes(),
+            );
             // Opened through the descriptor: a deleted file is still there.
             let is_file = fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_file());
             let is_gone = target.to_string_lossy().ends_with(" (deleted)");
             if is_file && is_gone {
-                self.file(Ground::Kept, &format!("{name}:fd/{number} (deleted)"), &entry.path());
+                self.file(
+                    Ground::Kept,
+                    &format!("{name}:fd/{number} (deleted)"),
+                    &entry.path(),
+                );
             }
         }
     }
@@ -220,17 +215,32 @@ impl Hunt {
             return;
         };
         for line in maps.lines() {
-            let Some((range, rest)) = line.split_once(' ') else { continue };
-            let bounds = range.split_once('-').map(|(start, end)| (u64::from_str_radix(start, 16), u64::from_str_radix(end, 16)));
-            let Some((Ok(start), Ok(end))) = bounds else { continue };
+            let Some((range, rest)) = line.split_once(' ') else {
+                continue;
+            };
+            let bounds = range
+                .split_once('-')
+                .map(|(start, end)| (u64::from_str_radix(start, 16), u64::from_str_radix(end, 16)));
+            let Some((Ok(start), Ok(end))) = bounds else {
+                continue;
+            };
             if !rest.starts_with("rw") || end - start > MOST_MAPPING {
                 continue;
             }
             let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(0)];
             if memory.read_exact_at(&mut bytes, start).is_ok() {
-                let kind = rest.rsplit(' ').next().filter(|kind| kind.starts_with('[')).unwrap_or("mapping");
+                let kind = rest
+                    .rsplit(' ')
+                    .next()
+                    .filter(|kind| kind.starts_with('['))
+                    .unwrap_or("mapping");
                 self.begin(&format!("{name}:{kind}"));
-                self.plain(Ground::Memory, &format!("{name}:{kind}"), (start, ""), &bytes);
+                self.plain(
+                    Ground::Memory,
+                    &format!("{name}:{kind}"),
+                    (start, ""),
+                    &bytes,
+                );
             }
         }
     }
@@ -248,7 +258,13 @@ impl Hunt {
     }
 
     /// Opens compressed streams and searches what is in them, and so on.
-    fn inflated(&mut self, ground: Ground, place: &str, (base, outer, depth): (u64, &str, usize), bytes: &[u8]) {
+    fn inflated(
+        &mut self,
+        ground: Ground,
+        place: &str,
+        (base, outer, depth): (u64, &str, usize),
+        bytes: &[u8],
+    ) {
         if depth == 0 {
             return;
         }
@@ -268,24 +284,48 @@ impl Hunt {
     }
 
     /// Looks for every form in `bytes` as they are; whether any was there.
-    fn plain(&mut self, ground: Ground, place: &str, (base, prefix): (u64, &str), bytes: &[u8]) -> bool {
+    fn plain(
+        &mut self,
+        ground: Ground,
+        place: &str,
+        (base, prefix): (u64, &str),
+        bytes: &[u8],
+    ) -> bool {
         let mut is_found = false;
         let (classes, allowed, report) = (&self.classes, &self.allowed, &mut self.report);
         self.searcher.scan(bytes, &mut |pattern, at| {
-            let Some(class) = classes.get(pattern.marker).copied().filter(|class| ground.forbids(class)) else { return };
+            let Some(class) = classes
+                .get(pattern.marker)
+                .copied()
+                .filter(|class| ground.forbids(class))
+            else {
+                return;
+            };
             is_found = true;
             // Inside a compressed stream the offset is the stream's own beginning.
-            let offset = if prefix.is_empty() { base + at as u64 } else { base };
+            let offset = if prefix.is_empty() {
+                base + at as u64
+            } else {
+                base
+            };
             let encoding = format!("{prefix}{}", pattern.encoding);
-            let finding = Finding { class, place: place.to_owned(), encoding, offset };
-            let is_allowed = allowed.iter().any(|line| line.class == class && place.starts_with(line.place));
+            let finding = Finding {
+                class,
+                place: place.to_owned(),
+                encoding,
+                offset,
+            };
+            let is_allowed = allowed
+                .iter()
+                .any(|line| line.class == class && place.starts_with(line.place));
             let list = match ground {
                 Ground::Memory => &mut report.memory,
                 _ if is_allowed => &mut report.allowed,
                 _ => &mut report.findings,
             };
             let is_known = |known: &Finding| {
-                (known.class, &known.place, &known.encoding) == (class, &finding.place, &finding.encoding)
+                (known.class, &known.place, &known.encoding)
+                    == (class, &finding.place, &finding.encoding)
             };
             if !list.iter().any(is_known) {
                 list.push(finding);
@@ -309,7 +349,17 @@ mod tests {
     }
 
     fn found(report: &Report) -> Vec<(&str, &str, u64)> {
-        report.findings.iter().map(|finding| (finding.place.as_str(), finding.encoding.as_str(), finding.offset)).collect()
+        report
+            .findings
+            .iter()
+            .map(|finding| {
+                (
+                    finding.place.as_str(),
+                    finding.encoding.as_str(),
+                    finding.offset,
+                )
+            })
+            .collect()
     }
 
     #[test]
@@ -327,19 +377,16 @@ mod tests {
     }
 
     #[test]
-    fn every_line_of_the_allowed_list_names_a_class_a_place_and_a_reason() {
-        for line in include_str!("allowed.txt").lines().filter(|line| !line.starts_with('#')) {
-            let fields: Vec<_> = line.split('|').map(str::trim).collect();
-            assert!(fields.len() == 3 && fields.iter().all(|field| !field.is_empty()), "{line}");
-            assert!(fields[1].contains(':'), "{line}");
-        }
-        assert!(allowed().len() <= 6, "each line is a promise that is not made");
-    }
-
-    #[test]
     fn an_allowed_place_does_not_excuse_another_class() {
-        let mut hunt = Hunt::new(&Markers::from_iter([Marker::secret("handle", SECRET), Marker::secret("prompt", "other-0123456789abcdef")]));
-        hunt.bytes(Ground::Kept, "data:db/data.sqlite", b"needle-abcdefghijklmnop other-0123456789abcdef");
+        let mut hunt = Hunt::new(&Markers::from_iter([
+            Marker::secret("handle", SECRET),
+            Marker::secret("prompt", "other-0123456789abcdef"),
+        ]));
+        hunt.bytes(
+            Ground::Kept,
+            "data:db/data.sqlite",
+            b"needle-abcdefghijklmnop other-0123456789abcdef",
+        );
         let report = hunt.finish();
         assert_eq!(report.allowed.len(), 1);
         assert_eq!(found(&report), [("data:db/data.sqlite", "raw", 30)]);

@@ -1,7 +1,10 @@
 //! The sweep of a Mirk made for it: an installation in a temporary folder with simulated
 //! providers, served by this executable as a process of its own.
 
-use std::{net::Ipv4Addr, path::Path};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+};
 
 use mirk_model::{Clock, Entropy};
 use mirk_vault::SystemEntropy;
@@ -10,8 +13,9 @@ use serde_json::{Value, json};
 use super::{
     Report, SweepError, at,
     child::{FOLDERS, Home, Server},
+    ground::Ground,
     markers::{Marker, Markers},
-    places::{Ground, Hunt},
+    places::Hunt,
     traffic::{self, ODD, Traffic, UPSTREAMS},
     wire::{self, act},
 };
@@ -30,6 +34,9 @@ pub struct Options {
     pub leaky: bool,
 }
 
+/// What would make libraries talk, if they could.
+pub(super) const LOUD: &str = "trace,hyper=trace,h2=trace,rustls=trace";
+
 /// Folders in which every process may put files.
 const SHARED: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
 
@@ -47,9 +54,26 @@ const QUESTIONS: [(&str, &str); 8] = [
 
 /// Classes that good requests carry to the provider, or good answers to the client.
 const CARRIED: [&str; 12] = [
-    "prompt", "system", "completion", "tool-args", "tool-call", "tool-result", "file-name", "metadata-user", "image",
-    "cut-prompt", "embedding", "provider-key",
+    "prompt",
+    "system",
+    "completion",
+    "tool-args",
+    "tool-call",
+    "tool-result",
+    "file-name",
+    "metadata-user",
+    "image",
+    "cut-prompt",
+    "embedding",
+    "provider-key",
 ];
+
+/// What came back for one request.
+struct Answer {
+    ground: Ground,
+    place: String,
+    bytes: Vec<u8>,
+}
 
 /// One sweep at work.
 struct Sweep<'a> {
@@ -73,7 +97,9 @@ pub async fn sweep(options: Options, say: &(dyn Fn(&str) + Sync)) -> Result<Repo
     let mut sweep = Sweep::begin(options, say).await?;
     let mut report = Report::default();
     for log in ["info", "debug"] {
-        say(&format!("Log level {log}: a server of its own answers good, bad, odd and broken requests."));
+        say(&format!(
+            "Log level {log}: a server of its own answers good, bad, odd and broken requests."
+        ));
         report = sweep.round(log, report).await?;
     }
     let mut hunt = Hunt::new(&sweep.markers);
@@ -96,19 +122,46 @@ impl<'a> Sweep<'a> {
         let entropy = SystemEntropy;
         let since = SystemClock::new().now().as_micros() / 1_000_000 - 1;
         let home = Home::new(&entropy)?;
-        let start = async || Sim::start(SimOptions::default()).await.map_err(at("the simulated provider"));
+        let start = async || {
+            Sim::start(SimOptions::default())
+                .await
+                .map_err(at("the simulated provider"))
+        };
         let sims = (start().await?, start().await?);
         let mut markers = Markers::of_run(&entropy);
         let from = own_address(&entropy);
         markers.add(Marker::address(from));
         let base = sims.1.base();
-        let add = ["provider", "add", "other", "--kind", "openai", "--base-url", &base, "--secret", "stdin", "--models", "gpt-y", "--yes"];
+        let add = [
+            "provider",
+            "add",
+            "other",
+            "--kind",
+            "openai",
+            "--base-url",
+            &base,
+            "--secret",
+            "stdin",
+            "--models",
+            "gpt-y",
+            "--yes",
+        ];
         home.run(&add, markers.text("other-provider-key"))?;
         let root = std::fs::read_to_string(home.root_key()).map_err(at("the root key"))?;
         markers.add(Marker::root(root.trim()));
         say("A Mirk of its own is set up in a temporary folder, with two simulated providers.");
         let keys = (String::new(), String::new());
-        Ok(Self { options, say, home, sims, markers, keys, from, since, requests: 0 })
+        Ok(Self {
+            options,
+            say,
+            home,
+            sims,
+            markers,
+            keys,
+            from,
+            since,
+            requests: 0,
+        })
     }
 
     /// Serves with this log level, sends everything, and searches while the server runs.
@@ -118,50 +171,94 @@ impl<'a> Sweep<'a> {
             self.furnish()?;
         }
         self.leak(&mut server)?;
-        let traffic = Traffic { markers: &self.markers, key: &self.keys.0 };
-        let steps = traffic.steps();
-        let mut answers = Vec::new();
-        let mut passed = 0_usize;
-        for step in &steps {
-            if let Some(script) = step.script.clone() {
-                self.sims.0.script(script);
-            }
-            let answer = wire::send(self.from, server.address, &step.request).await;
-            let answer = answer.map_err(|error| SweepError::new("a request", format!("{}: {}", step.request.name, error.kind())))?;
-            if step.must_pass && wire::status(&answer) != 200 {
-                let words = format!("{} was answered with {}", step.request.name, wire::status(&answer));
-                return Err(SweepError::new("a request", words));
-            }
-            passed += usize::from(wire::status(&answer) == 200);
-            answers.push((Ground::OwnAnswer, format!("answer:{}", step.request.name), answer));
-        }
-        for request in traffic::others(&self.keys.1) {
-            let answer = wire::send(Ipv4Addr::LOCALHOST, server.address, &request).await;
-            let answer = answer.map_err(|error| SweepError::new("a request", format!("{}: {}", request.name, error.kind())))?;
-            answers.push((Ground::Kept, format!("other-answer:{}", request.name), answer));
-        }
+        let mut answers = self.drive(server.address).await?;
+        let good = answers
+            .iter()
+            .filter(|answer| wire::status(&answer.bytes) == 200)
+            .count();
+        answers.extend(self.drive_other(server.address).await?);
         self.requests += answers.len();
-        (self.say)(&format!("{} requests were sent, {passed} of the client's were served. Searching.", answers.len()));
+        (self.say)(&format!(
+            "{} requests were sent, {good} of the client's were served. Searching.",
+            answers.len()
+        ));
         let mut hunt = Hunt::new(&self.markers);
         hunt.resume(report);
-        for (ground, name, answer) in &answers {
-            hunt.bytes(*ground, name, answer);
-        }
-        let received = everything(&self.sims.0);
-        self.control(&received, &answers)?;
-        hunt.bytes(Ground::OwnProvider, "provider", &received);
-        hunt.bytes(Ground::OtherProvider, "other-provider", &everything(&self.sims.1));
-        self.seen_by_operator(&mut hunt)?;
-        self.at_rest(&mut hunt);
-        hunt.process("process", server.pid());
-        if self.options.memory {
-            hunt.memory("memory", server.pid());
-        }
-        for folder in SHARED {
-            hunt.shared(folder, Path::new(folder), self.since, self.home.root());
-        }
+        self.look(&mut hunt, &answers, server.pid())?;
         server.stop()?;
         Ok(hunt.finish())
+    }
+
+    /// Sends all that the first client has to send; what must be served has to be.
+    async fn drive(&self, to: SocketAddr) -> Result<Vec<Answer>, SweepError> {
+        let traffic = Traffic {
+            markers: &self.markers,
+            key: &self.keys.0,
+        };
+        let mut answers = Vec::new();
+        for step in traffic.steps() {
+            if let Some(script) = step.script {
+                self.sims.0.script(script);
+            }
+            let bytes = wire::send(self.from, to, &step.request)
+                .await
+                .map_err(at("a request"))?;
+            let (name, status) = (step.request.name, wire::status(&bytes));
+            if step.must_pass && status != 200 {
+                return Err(SweepError::new(
+                    "a request",
+                    format!("{name} was answered with {status}"),
+                ));
+            }
+            answers.push(Answer {
+                ground: Ground::OwnAnswer,
+                place: format!("answer:{name}"),
+                bytes,
+            });
+        }
+        Ok(answers)
+    }
+
+    /// Sends what another client has to send.
+    async fn drive_other(&self, to: SocketAddr) -> Result<Vec<Answer>, SweepError> {
+        let mut answers = Vec::new();
+        for request in traffic::others(&self.keys.1) {
+            let bytes = wire::send(Ipv4Addr::LOCALHOST, to, &request)
+                .await
+                .map_err(at("a request"))?;
+            let place = format!("other-answer:{}", request.name);
+            answers.push(Answer {
+                ground: Ground::Kept,
+                place,
+                bytes,
+            });
+        }
+        Ok(answers)
+    }
+
+    /// Searches everything that there is while the server runs.
+    fn look(&self, hunt: &mut Hunt, answers: &[Answer], pid: u32) -> Result<(), SweepError> {
+        for answer in answers {
+            hunt.bytes(answer.ground, &answer.place, &answer.bytes);
+        }
+        let received = everything(&self.sims.0);
+        self.control(&received, answers)?;
+        hunt.bytes(Ground::OwnProvider, "provider", &received);
+        hunt.bytes(
+            Ground::OtherProvider,
+            "other-provider",
+            &everything(&self.sims.1),
+        );
+        self.seen_by_operator(hunt)?;
+        self.at_rest(hunt);
+        hunt.process("process", pid);
+        if self.options.memory {
+            hunt.memory("memory", pid);
+        }
+        for folder in SHARED {
+            hunt.shared(folder, Path::new(folder), self.since, &[self.home.root()]);
+        }
+        Ok(())
     }
 
     fn serve(&self, log: &str) -> Result<Server, SweepError> {
@@ -172,7 +269,10 @@ impl<'a> Sweep<'a> {
             return Server::start(&self.home, command);
         }
         let mut command = self.home.command(&serve)?;
-        command.env("MIRK_LOG", log);
+        command
+            .env("MIRK_LOG", log)
+            .env("RUST_LOG", LOUD)
+            .env("RUST_BACKTRACE", "full");
         Server::start(&self.home, command)
     }
 
@@ -187,7 +287,11 @@ impl<'a> Sweep<'a> {
     }
 
     #[cfg(not(feature = "leaky"))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "it leaks with the feature only")]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "it leaks with the feature only"
+    )]
     fn leak(&self, _server: &mut Server) -> Result<(), SweepError> {
         Ok(())
     }
@@ -198,43 +302,71 @@ impl<'a> Sweep<'a> {
         let act = |action, input: Value| act(&data, action, &input).map_err(at("set-up"));
         for (name, kind, model) in UPSTREAMS {
             let secret = self.markers.text("provider-key");
-            let models: Vec<_> = std::iter::once(model).chain(ODD).chain(["sim-slow"]).collect();
+            let models: Vec<_> = std::iter::once(model)
+                .chain(ODD)
+                .chain(["sim-slow"])
+                .collect();
             let base = self.sims.0.base();
-            act("provider.add", json!({"name": name, "kind": kind, "base_url": base, "secret": secret, "models": models}))?;
+            act(
+                "provider.add",
+                json!({"name": name, "kind": kind, "base_url": base, "secret": secret, "models": models}),
+            )?;
         }
-        act("setup.owner", json!({"handle": self.markers.text("handle"), "password": self.markers.text("password")}))?;
+        act(
+            "setup.owner",
+            json!({"handle": self.markers.text("handle"), "password": self.markers.text("password")}),
+        )?;
         let make = |label: &str| {
             let made = act("key.create", json!({"label": label}))?;
             let key = made.get("key").and_then(Value::as_str);
-            key.map(str::to_owned).ok_or_else(|| SweepError::new("set-up", "no key was made"))
+            key.map(str::to_owned)
+                .ok_or_else(|| SweepError::new("set-up", "no key was made"))
         };
         self.keys = (make("sweep")?, make("other")?);
         self.markers.add(Marker::secret("api-key", &self.keys.0));
-        self.markers.add(Marker::secret("other-api-key", &self.keys.1));
-        let wish = Traffic { markers: &self.markers, key: &self.keys.0 }.wish();
+        self.markers
+            .add(Marker::secret("other-api-key", &self.keys.1));
+        let wish = Traffic {
+            markers: &self.markers,
+            key: &self.keys.0,
+        }
+        .wish();
         self.markers.around("prompt", &wish);
         Ok(())
     }
 
     /// Checks that the markers travelled: a sweep after traffic that carried nothing proves nothing.
-    fn control(&self, received: &[u8], answers: &[(Ground, String, Vec<u8>)]) -> Result<(), SweepError> {
+    fn control(&self, received: &[u8], answers: &[Answer]) -> Result<(), SweepError> {
         let mut hunt = Hunt::new(&self.markers);
         hunt.bytes(Ground::Kept, "provider", received);
-        for (_, name, answer) in answers {
-            hunt.bytes(Ground::Kept, name, answer);
+        for answer in answers {
+            hunt.bytes(Ground::Kept, &answer.place, &answer.bytes);
         }
         let report = hunt.finish();
-        match CARRIED.iter().find(|class| !report.findings.iter().any(|finding| finding.class == **class)) {
+        match CARRIED.iter().find(|class| {
+            !report
+                .findings
+                .iter()
+                .any(|finding| finding.class == **class)
+        }) {
             None => Ok(()),
-            Some(class) => Err(SweepError::new("the control", format!("the marker for {class} did not travel"))),
+            Some(class) => Err(SweepError::new(
+                "the control",
+                format!("the marker for {class} did not travel"),
+            )),
         }
     }
 
     fn seen_by_operator(&self, hunt: &mut Hunt) -> Result<(), SweepError> {
         for (action, input) in QUESTIONS {
             let input = serde_json::from_str(input).unwrap_or_default();
-            let answer = act(&self.home.path("data"), action, &input).map_err(at("the operator's questions"))?;
-            hunt.bytes(Ground::Kept, &format!("admin:{action}"), answer.to_string().as_bytes());
+            let answer = act(&self.home.path("data"), action, &input)
+                .map_err(at("the operator's questions"))?;
+            hunt.bytes(
+                Ground::Kept,
+                &format!("admin:{action}"),
+                answer.to_string().as_bytes(),
+            );
         }
         Ok(())
     }
@@ -271,5 +403,9 @@ fn own_address(entropy: &dyn Entropy) -> Ipv4Addr {
     let mut random = [0; 3];
     entropy.fill(&mut random);
     let [a, b, c] = random.map(|byte| 100 + byte % 150);
-    if cfg!(target_os = "linux") { Ipv4Addr::new(127, a, b, c) } else { Ipv4Addr::LOCALHOST }
+    if cfg!(target_os = "linux") {
+        Ipv4Addr::new(127, a, b, c)
+    } else {
+        Ipv4Addr::LOCALHOST
+    }
 }

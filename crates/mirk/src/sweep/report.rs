@@ -73,7 +73,11 @@ impl Report {
         if !self.leaks.is_empty()
             && let Some(fields) = value.as_object_mut()
         {
-            let leaks: Vec<_> = self.leaks.iter().map(|(name, found)| json!({"name": name, "found": found})).collect();
+            let leaks: Vec<_> = self
+                .leaks
+                .iter()
+                .map(|(name, found)| json!({"name": name, "found": found}))
+                .collect();
             fields.insert("leaks".to_owned(), leaks.into());
         }
         value
@@ -89,11 +93,21 @@ impl Report {
             ENCODINGS.len()
         );
         match self.findings.as_slice() {
+            [] if self.classes.is_empty() => {
+                "Nothing was planted, so nothing could be found: start the server first.".to_owned()
+            }
             [] => format!("The sweep found nothing of what was said ({searched})."),
             found => {
-                let mut kinds: Vec<_> = found.iter().map(|finding| format!("{} in {}", finding.class, finding.place)).collect();
+                let mut kinds: Vec<_> = found
+                    .iter()
+                    .map(|finding| format!("{} in {}", finding.class, finding.place))
+                    .collect();
                 kinds.dedup();
-                format!("The sweep found {}: {} ({searched}).", found.len(), kinds.join(", "))
+                format!(
+                    "The sweep found {}: {} ({searched}).",
+                    found.len(),
+                    kinds.join(", ")
+                )
             }
         }
     }

@@ -43,7 +43,9 @@ impl Searcher {
         let mut buckets: Vec<(usize, u32)> = Vec::with_capacity(patterns.len());
         for (index, pattern) in patterns.iter().enumerate() {
             for end in BLOCK..=SHORTEST {
-                let Some(hashed) = block(&pattern.bytes, end).map(hash) else { continue };
+                let Some(hashed) = block(&pattern.bytes, end).map(hash) else {
+                    continue;
+                };
                 let shift = u8::try_from(SHORTEST - end).unwrap_or(farthest);
                 if let Some(known) = shifts.get_mut(hashed) {
                     *known = shift.min(*known);
@@ -65,9 +67,19 @@ impl Searcher {
             sum += *count;
             *count = sum;
         }
-        let longest = patterns.iter().map(|pattern| pattern.bytes.len()).max().unwrap_or(0);
+        let longest = patterns
+            .iter()
+            .map(|pattern| pattern.bytes.len())
+            .max()
+            .unwrap_or(0);
         let order = buckets.into_iter().map(|(_, index)| index).collect();
-        Self { patterns, shifts, starts: counts, order, longest }
+        Self {
+            patterns,
+            shifts,
+            starts: counts,
+            order,
+            longest,
+        }
     }
 
     /// Bytes of the longest pattern: the overlap that pieces of a stream need.
@@ -87,10 +99,20 @@ impl Searcher {
         }
     }
 
-    fn compare(&self, hashed: usize, bytes: &[u8], start: usize, found: &mut dyn FnMut(&Pattern, usize)) {
+    fn compare(
+        &self,
+        hashed: usize,
+        bytes: &[u8],
+        start: usize,
+        found: &mut dyn FnMut(&Pattern, usize),
+    ) {
         let bound = |at: usize| self.starts.get(at).map_or(0, |start| *start as usize);
         let rest = bytes.get(start..).unwrap_or_default();
-        for index in self.order.get(bound(hashed)..bound(hashed + 1)).unwrap_or_default() {
+        for index in self
+            .order
+            .get(bound(hashed)..bound(hashed + 1))
+            .unwrap_or_default()
+        {
             if let Some(pattern) = self.patterns.get(*index as usize)
                 && rest.starts_with(&pattern.bytes)
             {
@@ -107,7 +129,11 @@ mod tests {
     use super::*;
 
     fn searcher(texts: &[Vec<u8>]) -> Searcher {
-        let pattern = |(marker, bytes): (usize, &Vec<u8>)| Pattern { marker, encoding: "raw", bytes: bytes.clone() };
+        let pattern = |(marker, bytes): (usize, &Vec<u8>)| Pattern {
+            marker,
+            encoding: "raw",
+            bytes: bytes.clone(),
+        };
         Searcher::new(texts.iter().enumerate().map(pattern).collect())
     }
 

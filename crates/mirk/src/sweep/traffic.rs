@@ -21,8 +21,20 @@ const DIALECTS: [&str; 5] = ["chat", "responses", "anthropic", "gemini", "ollama
 
 /// Behaviours of the simulated provider that answer with something odd.
 pub(super) const ODD: [&str; 14] = [
-    "sim-echo", "sim-cookie", "sim-inband", "sim-json200", "sim-500", "sim-503", "sim-529", "sim-404", "sim-cut",
-    "sim-cutclean", "sim-short", "sim-gzip", "sim-redirect", "sim-nousage",
+    "sim-echo",
+    "sim-cookie",
+    "sim-inband",
+    "sim-json200",
+    "sim-500",
+    "sim-503",
+    "sim-529",
+    "sim-404",
+    "sim-cut",
+    "sim-cutclean",
+    "sim-short",
+    "sim-gzip",
+    "sim-redirect",
+    "sim-nousage",
 ];
 
 /// What is planted, and with whose key.
@@ -41,22 +53,34 @@ pub(super) struct Step {
 
 impl Step {
     fn plain(request: Request) -> Self {
-        Self { request, script: None, must_pass: false }
+        Self {
+            request,
+            script: None,
+            must_pass: false,
+        }
     }
 }
 
 impl Traffic<'_> {
-    fn text(&self, class: &str) -> &str {
+    pub(super) fn text(&self, class: &str) -> &str {
         self.markers.text(class)
     }
 
     /// What the user says last: it tells the simulated provider what to answer.
     pub(super) fn wish(&self) -> String {
-        format!("{} reply with \"{}\"", self.text("prompt"), self.text("completion"))
+        format!(
+            "{} reply with \"{}\"",
+            self.text("prompt"),
+            self.text("completion")
+        )
     }
 
     fn tool_wish(&self) -> String {
-        format!("{} use tool look {{\"q\":\"{}\"}}", self.text("prompt"), self.text("tool-call"))
+        format!(
+            "{} use tool look {{\"q\":\"{}\"}}",
+            self.text("prompt"),
+            self.text("tool-call")
+        )
     }
 
     /// All requests of the key's own client, in order.
@@ -69,10 +93,21 @@ impl Traffic<'_> {
                     let request = self.ask(dialect, &model, is_streamed, &self.wish());
                     let must_pass = matches!(
                         (dialect, provider),
-                        ("chat" | "responses", "oai") | ("anthropic", "ant") | ("gemini", "gem") | ("ollama", "oll")
+                        ("chat" | "responses", "oai")
+                            | ("anthropic", "ant")
+                            | ("gemini", "gem")
+                            | ("ollama", "oll")
                     );
-                    steps.push(Step { must_pass, ..Step::plain(request) });
-                    steps.push(Step::plain(self.ask(dialect, &model, is_streamed, &self.tool_wish())));
+                    steps.push(Step {
+                        must_pass,
+                        ..Step::plain(request)
+                    });
+                    steps.push(Step::plain(self.ask(
+                        dialect,
+                        &model,
+                        is_streamed,
+                        &self.tool_wish(),
+                    )));
                 }
             }
         }
@@ -84,28 +119,49 @@ impl Traffic<'_> {
 
     /// A request in each dialect for `model`, streamed and not.
     pub(super) fn asks(&self, model: &str) -> Vec<Request> {
-        let both = |dialect: &&str| [false, true].map(|is_streamed| self.ask(dialect, model, is_streamed, &self.wish()));
+        let both = |dialect: &&str| {
+            [false, true].map(|is_streamed| self.ask(dialect, model, is_streamed, &self.wish()))
+        };
         DIALECTS.iter().flat_map(both).collect()
     }
 
     /// A request in `dialect` with every class of content in it.
     fn ask(&self, dialect: &str, model: &str, is_streamed: bool, wish: &str) -> Request {
-        let name = format!("{dialect} {model}{}", if is_streamed { " streamed" } else { "" });
+        let name = format!(
+            "{dialect} {model}{}",
+            if is_streamed { " streamed" } else { "" }
+        );
         let (path, body) = match dialect {
-            "chat" => ("/v1/chat/completions".to_owned(), self.chat(model, is_streamed, wish)),
-            "responses" => ("/v1/responses".to_owned(), self.responses(model, is_streamed, wish)),
-            "anthropic" => ("/v1/messages".to_owned(), self.anthropic(model, is_streamed, wish)),
+            "chat" => (
+                "/v1/chat/completions".to_owned(),
+                self.chat(model, is_streamed, wish),
+            ),
+            "responses" => (
+                "/v1/responses".to_owned(),
+                self.responses(model, is_streamed, wish),
+            ),
+            "anthropic" => (
+                "/v1/messages".to_owned(),
+                self.anthropic(model, is_streamed, wish),
+            ),
             "gemini" => {
-                let call = if is_streamed { "streamGenerateContent?alt=sse" } else { "generateContent" };
+                let call = if is_streamed {
+                    "streamGenerateContent?alt=sse"
+                } else {
+                    "generateContent"
+                };
                 (format!("/v1beta/models/{model}:{call}"), self.gemini(wish))
             }
-            _ => ("/api/chat".to_owned(), self.ollama(model, is_streamed, wish)),
+            _ => (
+                "/api/chat".to_owned(),
+                self.ollama(model, is_streamed, wish),
+            ),
         };
         self.post(name, &path, body.to_string().as_bytes())
     }
 
     /// A request with the key, and with headers that no one may keep or pass on.
-    fn post(&self, name: impl Into<String>, path: &str, body: &[u8]) -> Request {
+    pub(super) fn post(&self, name: impl Into<String>, path: &str, body: &[u8]) -> Request {
         let foreign = format!("Bearer {}", self.text("foreign-key"));
         let cookie = format!("session={}", self.text("cookie"));
         let headers = [
@@ -163,7 +219,8 @@ impl Traffic<'_> {
     }
 
     fn anthropic(&self, model: &str, is_streamed: bool, wish: &str) -> Value {
-        let image = json!({"type": "base64", "media_type": "image/png", "data": self.text("image")});
+        let image =
+            json!({"type": "base64", "media_type": "image/png", "data": self.text("image")});
         json!({
             "model": model, "stream": is_streamed, "max_tokens": 512, "system": self.text("system"),
             "metadata": {"user_id": self.text("metadata-user")},
@@ -222,53 +279,6 @@ impl Traffic<'_> {
         })
     }
 
-    /// Requests that Mirk itself refuses, each holding something that the refusal must not keep.
-    pub(super) fn refused(&self) -> Vec<Request> {
-        let (bad, key) = (self.text("bad-body"), self.key);
-        let chat = "/v1/chat/completions";
-        let unknown = json!({"model": self.text("model-unknown"), "messages": [{"role": "user", "content": bad}]}).to_string();
-        let wrong = self.text("wrong-key");
-        let (bearer, basic) = (format!("Bearer {wrong}"), format!("Basic {wrong}"));
-        let post = format!("POST {chat}");
-        let long_model = json!({"model": format!("{}{}", bad, "x".repeat(2_000)), "messages": []}).to_string();
-        let mut requests: Vec<Request> = [
-            ("unknown model", chat, unknown.as_str()),
-            ("unknown path", &format!("/v1/{}", self.text("path-unknown")), "{}"),
-            ("broken json", chat, &format!("{{\"model\": \"oai/gpt-x\", \"{bad}\": ")),
-            ("not json", chat, bad),
-            ("twice a field", chat, &format!("{{\"model\":\"{bad}\",\"model\":\"{bad}2\",\"messages\":[]}}")),
-            ("model of the wrong type", chat, &format!("{{\"model\":[\"{bad}\"]}}")),
-            ("deep json", chat, &format!("{}\"{bad}\"{}", "[".repeat(300), "]".repeat(300))),
-            ("long model", chat, &long_model),
-            ("odd query", &format!("{chat}?trace={}", self.text("query")), &unknown),
-            ("key in the query", &format!("{chat}?api_key={}", self.text("query-key")), &unknown),
-            ("embedding of nothing", "/v1/embeddings", &json!({"model": "oai/none", "input": self.text("embedding")}).to_string()),
-            ("management", &format!("/api/v1/keys?q={}", self.text("query")), &unknown),
-        ]
-        .into_iter()
-        .map(|(name, path, body)| self.post(name, path, body.as_bytes()))
-        .collect();
-        let gemini = format!("POST /v1beta/models/gem/gemini-x:generateContent?key={}", self.text("query-key"));
-        requests.push(Request::new("gemini key in the query", &gemini, &[], b"{}"));
-        for (name, headers) in [
-            ("wrong bearer", [("authorization", bearer.as_str()), ("x-canary", self.text("header"))]),
-            ("wrong basic", [("authorization", basic.as_str()), ("x-canary", self.text("header"))]),
-            ("wrong x-api-key", [("x-api-key", wrong), ("x-canary", self.text("header"))]),
-            ("two keys", [("x-api-key", key), ("authorization", bearer.as_str())]),
-        ] {
-            requests.push(Request::new(name, &post, &headers, unknown.as_bytes()));
-        }
-        requests.push(Request::new("models with a wrong key", "GET /v1/models", &[("x-api-key", wrong)], b""));
-        let mut malformed = Request::new("malformed head", &post, &[("x-api-key", key)], b"");
-        malformed.bytes = format!("POST {chat} HTTP/1.1\r\nhost: x\r\n{bad}\r\nx y: {bad}\r\n\r\n").into_bytes();
-        requests.push(malformed);
-        let mut short = self.post("body that breaks off", chat, unknown.as_bytes());
-        short.bytes.truncate(short.bytes.len().saturating_sub(20));
-        short.cut_after = Some(0);
-        requests.push(short);
-        requests
-    }
-
     /// Answers of the provider that hold what must not be kept or passed on.
     fn scripted(&self) -> Vec<Step> {
         let said = json!({"error": {"message": self.text("provider-error"), "type": self.text("provider-error")}}).to_string();
@@ -276,27 +286,51 @@ impl Traffic<'_> {
             status,
             headers: vec![
                 ("content-type".to_owned(), "application/json".to_owned()),
-                ("set-cookie".to_owned(), format!("session={}", self.text("set-cookie"))),
+                (
+                    "set-cookie".to_owned(),
+                    format!("session={}", self.text("set-cookie")),
+                ),
             ],
             chunks: vec![(Duration::ZERO, Bytes::from(body.to_owned()))],
             ending,
         };
-        let quoting = json!({"error": {"message": format!("bad key {}", self.text("provider-key"))}}).to_string();
-        let event = format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n", self.text("cut-prompt"));
+        let quoting =
+            json!({"error": {"message": format!("bad key {}", self.text("provider-key"))}})
+                .to_string();
+        let event = format!(
+            "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n",
+            self.text("cut-prompt")
+        );
         [
             ("error with words", answer(400, &said, Ending::Whole)),
             ("server error with words", answer(500, &said, Ending::Whole)),
-            ("not json", answer(502, self.text("provider-error"), Ending::Whole)),
-            ("good status, bad body", answer(200, self.text("provider-error"), Ending::Whole)),
-            ("error that quotes the credential", answer(400, &quoting, Ending::Whole)),
-            ("refusal that quotes the credential", answer(422, &quoting, Ending::Whole)),
+            (
+                "not json",
+                answer(502, self.text("provider-error"), Ending::Whole),
+            ),
+            (
+                "good status, bad body",
+                answer(200, self.text("provider-error"), Ending::Whole),
+            ),
+            (
+                "error that quotes the credential",
+                answer(400, &quoting, Ending::Whole),
+            ),
+            (
+                "refusal that quotes the credential",
+                answer(422, &quoting, Ending::Whole),
+            ),
             ("stream that is cut", answer(200, &event, Ending::Cut)),
         ]
         .into_iter()
         .map(|(name, script)| {
             let mut request = self.ask("chat", "oai/gpt-x", true, self.text("cut-prompt"));
             request.name = format!("provider's {name}");
-            Step { request, script: Some(script), must_pass: false }
+            Step {
+                request,
+                script: Some(script),
+                must_pass: false,
+            }
         })
         .collect()
     }
@@ -310,11 +344,26 @@ impl Traffic<'_> {
                 steps.push(Step::plain(request));
             }
         }
-        let embedding = json!({"model": "oai/gpt-x", "input": [self.text("embedding")]}).to_string();
-        steps.push(Step::plain(self.post("embedding", "/v1/embeddings", embedding.as_bytes())));
-        let count = self.anthropic("ant/claude-x", false, self.text("prompt")).to_string();
-        steps.push(Step::plain(self.post("counting", "/v1/messages/count_tokens", count.as_bytes())));
-        for (dialect, model) in [("chat", "oai/sim-slow"), ("anthropic", "ant/sim-slow"), ("responses", "oai/sim-slow")] {
+        let embedding =
+            json!({"model": "oai/gpt-x", "input": [self.text("embedding")]}).to_string();
+        steps.push(Step::plain(self.post(
+            "embedding",
+            "/v1/embeddings",
+            embedding.as_bytes(),
+        )));
+        let count = self
+            .anthropic("ant/claude-x", false, self.text("prompt"))
+            .to_string();
+        steps.push(Step::plain(self.post(
+            "counting",
+            "/v1/messages/count_tokens",
+            count.as_bytes(),
+        )));
+        for (dialect, model) in [
+            ("chat", "oai/sim-slow"),
+            ("anthropic", "ant/sim-slow"),
+            ("responses", "oai/sim-slow"),
+        ] {
             let mut request = self.ask(dialect, model, true, self.text("cut-prompt"));
             request.name = format!("{dialect}, hung up");
             request.cut_after = Some(400);
@@ -333,7 +382,12 @@ pub(super) fn others(key: &str) -> Vec<Request> {
     let headers = [("x-api-key", key)];
     let chat = |model: &str, is_streamed: bool| {
         let said = json!({"model": model, "stream": is_streamed, "messages": [{"role": "user", "content": "good day"}]});
-        Request::new(format!("chat {model} {is_streamed}"), "POST /v1/chat/completions", &headers, said.to_string().as_bytes())
+        Request::new(
+            format!("chat {model} {is_streamed}"),
+            "POST /v1/chat/completions",
+            &headers,
+            said.to_string().as_bytes(),
+        )
     };
     let mut requests = vec![
         chat("other/gpt-y", false),
@@ -341,9 +395,23 @@ pub(super) fn others(key: &str) -> Vec<Request> {
         chat("no-such-model", false),
         Request::new("broken", "POST /v1/messages", &headers, b"{"),
     ];
-    for path in ["/v1/models", "/api/tags", "/v1beta/models", "/health", "/metrics", "/", "/api/v1/usage", "/nothing"] {
+    for path in [
+        "/v1/models",
+        "/api/tags",
+        "/v1beta/models",
+        "/health",
+        "/metrics",
+        "/",
+        "/api/v1/usage",
+        "/nothing",
+    ] {
         requests.push(Request::new(path, &format!("GET {path}"), &headers, b""));
-        requests.push(Request::new(format!("{path} without a key"), &format!("GET {path}"), &[], b""));
+        requests.push(Request::new(
+            format!("{path} without a key"),
+            &format!("GET {path}"),
+            &[],
+            b"",
+        ));
     }
     requests
 }

@@ -35,25 +35,52 @@ pub(super) struct Request {
 
 impl Request {
     /// A request with a body of JSON, or without one where it is empty.
-    pub(super) fn new(name: impl Into<String>, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Self {
+    pub(super) fn new(
+        name: impl Into<String>,
+        line: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Self {
         let own = [("host", "localhost"), ("connection", "close")];
         let length = body.len().to_string();
-        let about = [("content-type", "application/json"), ("content-length", length.as_str())];
-        let about = if line.starts_with("GET ") { &[][..] } else { &about };
-        let lines = own.iter().chain(headers).chain(about).map(|(name, value)| format!("{name}: {value}\r\n"));
+        let about = [
+            ("content-type", "application/json"),
+            ("content-length", length.as_str()),
+        ];
+        let about = if line.starts_with("GET ") {
+            &[][..]
+        } else {
+            &about
+        };
+        let lines = own
+            .iter()
+            .chain(headers)
+            .chain(about)
+            .map(|(name, value)| format!("{name}: {value}\r\n"));
         let head = format!("{line} HTTP/1.1\r\n{}\r\n", lines.collect::<String>());
         let mut bytes = head.into_bytes();
         bytes.extend_from_slice(body);
-        Self { name: name.into(), bytes, cut_after: None }
+        Self {
+            name: name.into(),
+            bytes,
+            cut_after: None,
+        }
     }
 }
 
 /// Sends `request` from `from` and gives all that comes back, head and body.
-pub(super) async fn send(from: Ipv4Addr, to: SocketAddr, request: &Request) -> std::io::Result<Vec<u8>> {
+pub(super) async fn send(
+    from: Ipv4Addr,
+    to: SocketAddr,
+    request: &Request,
+) -> std::io::Result<Vec<u8>> {
     let exchange = async {
         let socket = TcpSocket::new_v4()?;
         socket.bind(SocketAddr::from((from, 0)))?;
-        #[expect(clippy::disallowed_methods, reason = "the sweep's client calls Mirk itself, on loopback")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the sweep's client calls Mirk itself, on loopback"
+        )]
         let mut stream = socket.connect(to).await?;
         // A server that refused early may have hung up already; its answer counts all the same.
         stream.write_all(&request.bytes).await.unwrap_or_default();
@@ -68,12 +95,16 @@ pub(super) async fn send(from: Ipv4Addr, to: SocketAddr, request: &Request) -> s
         }
         Ok(answer)
     };
-    tokio::time::timeout(PATIENCE, exchange).await.unwrap_or_else(|_late| Err(std::io::ErrorKind::TimedOut.into()))
+    tokio::time::timeout(PATIENCE, exchange)
+        .await
+        .unwrap_or_else(|_late| Err(std::io::ErrorKind::TimedOut.into()))
 }
 
 /// The status of an answer; 0 when it is none.
 pub(super) fn status(answer: &[u8]) -> u16 {
-    let digits = answer.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok());
+    let digits = answer
+        .get(9..12)
+        .and_then(|digits| std::str::from_utf8(digits).ok());
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
@@ -82,14 +113,23 @@ pub(super) fn act(data_dir: &Path, action: &str, input: &Value) -> Result<Value,
     let words = |error: std::io::Error| format!("{action}: {}", error.kind());
     let mut stream = UnixStream::connect(data_dir.join(SOCKET)).map_err(words)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(words)?;
-    stream.write_all(format!("{}\n", json!({"action": action, "input": input})).as_bytes()).map_err(words)?;
+    stream
+        .write_all(format!("{}\n", json!({"action": action, "input": input})).as_bytes())
+        .map_err(words)?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).map_err(words)?;
-    let mut answer: Value = serde_json::from_str(&line).map_err(|_malformed| format!("{action}: no answer"))?;
+    let mut answer: Value =
+        serde_json::from_str(&line).map_err(|_malformed| format!("{action}: no answer"))?;
     if let Some(ok) = answer.get_mut("ok") {
         return Ok(ok.take());
     }
-    let code = answer.pointer("/problem/code").and_then(Value::as_str).unwrap_or("unknown");
-    let param = answer.pointer("/problem/param").and_then(Value::as_str).unwrap_or("-");
+    let code = answer
+        .pointer("/problem/code")
+        .and_then(Value::as_str)
+        .unwrap_or("unknown");
+    let param = answer
+        .pointer("/problem/param")
+        .and_then(Value::as_str)
+        .unwrap_or("-");
     Err(format!("{action}: {code} ({param})"))
 }

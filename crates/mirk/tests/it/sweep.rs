@@ -30,7 +30,16 @@ fn sweep_finds_nothing_of_what_was_said_in_what_mirk_keeps() {
     assert!(report["places"].as_u64() >= Some(100), "{report}");
     assert!(report["requests"].as_u64() >= Some(200), "{report}");
     let places = report["place_names"].to_string();
-    for place in ["data:db/data.sqlite", "stderr", "process:environ", "process:cmdline", "process:maps", "admin:audit.list", "other-answer:", "other-provider"] {
+    for place in [
+        "data:db/data.sqlite",
+        "stderr",
+        "process:environ",
+        "process:cmdline",
+        "process:maps",
+        "admin:audit.list",
+        "other-answer:",
+        "other-provider",
+    ] {
         assert!(places.contains(place), "{place} was not searched");
     }
 }
@@ -38,15 +47,84 @@ fn sweep_finds_nothing_of_what_was_said_in_what_mirk_keeps() {
 #[test]
 fn sweep_goes_through_a_running_server_and_leaves_no_key_behind() {
     let mirk = crate::harness::Mirk::start();
-    let output = mirk.cli(&["sweep", "--json", "--data-dir", mirk.folder().join("data").to_str().unwrap()]);
+    let output = mirk.cli(&[
+        "sweep",
+        "--json",
+        "--data-dir",
+        mirk.folder().join("data").to_str().unwrap(),
+    ]);
     let report = report(&output);
     assert_eq!(report["findings"], Value::Array(vec![]), "{report}");
     assert_eq!(output.status.code(), Some(0));
     assert!(report["requests"].as_u64() >= Some(50), "{report}");
     let keys = mirk.json(&["key", "list"]);
-    let made = keys["keys"].as_array().unwrap().iter().find(|key| key["label"] == "sweep").unwrap();
+    let made = keys["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["label"] == "sweep")
+        .unwrap();
     assert_ne!(made["revoked_at"], Value::Null, "{made}");
-    assert!(mirk.seen().iter().any(|request| memchr::memmem::find(&request.body, b"cnry-prompt-").is_some()));
+    assert!(
+        mirk.seen()
+            .iter()
+            .any(|request| memchr::memmem::find(&request.body, b"cnry-prompt-").is_some())
+    );
+}
+
+#[test]
+fn sweep_of_an_installation_at_rest_looks_for_its_root_key_alone() {
+    let folder = crate::harness::Folder::new();
+    let run = |arguments: &[&str]| {
+        crate::harness::binary(folder.path())
+            .args(arguments)
+            .output()
+            .unwrap()
+    };
+    assert!(
+        run(&["key", "list"]).status.code() == Some(78),
+        "there is no installation yet"
+    );
+    assert!(
+        run(&[
+            "provider",
+            "add",
+            "p",
+            "--kind",
+            "ollama",
+            "--base-url",
+            "http://127.0.0.1:9999",
+            "--yes"
+        ])
+        .status
+        .success()
+    );
+    let data = folder.path().join("data");
+    let arguments = ["sweep", "--json", "--data-dir", data.to_str().unwrap()];
+    let clean = run(&arguments);
+    assert_eq!(
+        (report(&clean)["markers"].as_u64(), clean.status.code()),
+        (Some(1), Some(0)),
+        "{}",
+        report(&clean)
+    );
+    let key = std::fs::read_to_string(folder.path().join("root.key")).unwrap();
+    std::fs::write(
+        data.join("notes"),
+        key.trim().chars().rev().collect::<String>(),
+    )
+    .unwrap();
+    let dirty = run(&arguments);
+    let report = report(&dirty);
+    assert_eq!(dirty.status.code(), Some(1));
+    let findings = report["findings"].as_array().unwrap();
+    assert!(
+        findings.iter().any(|found| found["class"] == "root-key"
+            && found["place"] == "data:notes"
+            && found["encoding"] == "reversed"),
+        "{report}"
+    );
+    assert!(!report.to_string().contains(key.trim()));
 }
 
 #[test]
@@ -72,7 +150,11 @@ fn leaky_server_s_every_leak_is_found_by_name() {
     let leaks = report["leaks"].as_array().unwrap();
     assert_eq!(leaks.len(), mirk::sweep::leaks::LEAKS.len());
     assert!(leaks.len() >= 25);
-    let missed: Vec<_> = leaks.iter().filter(|leak| leak["found"] != true).map(|leak| leak["name"].to_string()).collect();
+    let missed: Vec<_> = leaks
+        .iter()
+        .filter(|leak| leak["found"] != true)
+        .map(|leak| leak["name"].to_string())
+        .collect();
     assert_eq!(missed, Vec::<String>::new(), "{}", report["findings"]);
     assert_eq!(output.status.code(), Some(1));
     // And the report does not become a leak itself.
