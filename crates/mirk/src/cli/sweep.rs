@@ -3,6 +3,7 @@
 use clap::Args;
 use mirk_model::SecretRef;
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     Failure, Invocation, door,
@@ -68,19 +69,42 @@ impl Sweep {
                 root_key,
                 memory: self.memory,
             };
-            runtime.block_on(sweep::live(&place, &say))?
+            runtime.block_on(whole(sweep::live(&place, &say)))?
         } else {
             let options = sweep::Options {
                 memory: self.memory,
                 #[cfg(feature = "leaky")]
                 leaky: self.leaky,
             };
-            runtime.block_on(sweep::private(options, &say))?
+            runtime.block_on(stoppable(sweep::private(options, &say)))?
         };
         let is_clean = report.is_clean();
         out.result(&report.to_json(), |out, value| screen(out, &report, value))?;
         Ok(if is_clean { 0 } else { code::FAILED })
     }
+}
+
+/// Does `work` until a signal ends it; what it made is gone then as well.
+async fn stoppable(
+    work: impl Future<Output = Result<Report, SweepError>>,
+) -> Result<Report, SweepError> {
+    let stopped = || SweepError::new("a signal", "nothing can be said");
+    let mut terminate = signal(SignalKind::terminate()).map_err(|_refused| stopped())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|_refused| stopped())?;
+    tokio::select! {
+        report = work => report,
+        _ = terminate.recv() => Err(stopped()),
+        _ = interrupt.recv() => Err(stopped()),
+    }
+}
+
+/// Does `work` to its end, whatever signals come: it takes seconds, and revokes its key last.
+async fn whole(
+    work: impl Future<Output = Result<Report, SweepError>>,
+) -> Result<Report, SweepError> {
+    let _terminate = signal(SignalKind::terminate());
+    let _interrupt = signal(SignalKind::interrupt());
+    work.await
 }
 
 impl From<SweepError> for Failure {

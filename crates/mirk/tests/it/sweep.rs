@@ -128,6 +128,62 @@ fn sweep_of_an_installation_at_rest_looks_for_its_root_key_alone() {
 }
 
 #[test]
+fn sweep_that_is_stopped_leaves_no_folder_and_no_server() {
+    use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+    let folder = crate::harness::Folder::new();
+    let mut child = crate::harness::binary(folder.path())
+        .arg("sweep")
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    let made = || {
+        std::fs::read_dir(folder.path())
+            .unwrap()
+            .flatten()
+            .any(|entry| {
+                entry
+                    .file_name()
+                    .to_string_lossy()
+                    .starts_with("mirk-sweep-")
+            })
+    };
+    let mut looks = 0;
+    // The server answers, so its parent is at work on the runtime.
+    let server = loop {
+        let served = std::fs::read_dir(folder.path())
+            .unwrap()
+            .flatten()
+            .any(|entry| entry.path().join("data/mirk.sock").exists());
+        let first = std::fs::read_dir(format!("/proc/{}/task", child.id()))
+            .unwrap()
+            .flatten()
+            .find_map(|task| {
+                std::fs::read_to_string(task.path().join("children"))
+                    .ok()?
+                    .split_whitespace()
+                    .next()?
+                    .parse::<i32>()
+                    .ok()
+            });
+        if let (true, Some(first)) = (served, first) {
+            break Pid::from_raw(first).unwrap();
+        }
+        looks += 1;
+        assert!(looks < 4_000, "no server");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
+    assert!(made());
+    kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(74));
+    assert!(!made(), "the folder was left behind");
+    assert!(
+        test_kill_process(server).is_err(),
+        "the server was left behind"
+    );
+}
+
+#[test]
 fn sweep_of_no_installation_says_so_and_does_not_say_that_all_is_well() {
     let output = sweep(&["--data-dir", "/nonexistent/mirk", "--json"]);
     assert_eq!(output.status.code(), Some(74));
