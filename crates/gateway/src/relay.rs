@@ -25,6 +25,10 @@ use crate::{egress::UpstreamBody, limits::KeyLife, meter::Meter};
 /// warnings after about 20 s and intermediaries cut at 60 s.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// How long an error event may take to be written before the connection is aborted: what a client
+/// has not read by then is lost. One that reads at all reads what is under way in less.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// What a relay needs to know about the request it answers.
 #[derive(Debug)]
 pub(crate) struct Leg {
@@ -101,9 +105,8 @@ impl Tail {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Running,
-    /// The error event was handed on; give it a chance to be written.
+    /// The error event was handed on; it gets until the timer to be written, then the abort.
     Flushing,
-    Abort,
     Done,
 }
 
@@ -190,11 +193,9 @@ impl Relay {
         match self.end {
             End::Running => {}
             End::Flushing => {
-                self.end = End::Abort;
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            End::Abort => {
+                if let Some(timer) = &mut self.timer {
+                    ready!(timer.as_mut().poll(cx));
+                }
                 self.end = End::Done;
                 return Poll::Ready(Some(Err(BrokenOff)));
             }
@@ -290,6 +291,7 @@ impl Relay {
             return Poll::Ready(Some(Err(BrokenOff)));
         }
         self.end = End::Flushing;
+        self.timer = Some(Box::pin(tokio::time::sleep(LAST_WORDS)));
         let operation = self.leg.operation;
         let gap = self.said_last.gap(operation.dialect() == Dialect::Ollama);
         let event = error_event(operation, problem, &self.leg.request_id);
