@@ -90,7 +90,9 @@ fn change_keys(data: &std::path::Path, known: &Mutex<Known>, seed: u64) {
 /// Asks with keys that are alive until the server is gone.
 fn ask(addr: std::net::SocketAddr, known: &Mutex<Known>, is_over: &AtomicBool) {
     let (path, body) = Speech::Chat.request("gpt-x", false, "hello");
-    let mut client = Client::connect(addr);
+    let Ok(mut client) = Client::try_connect(addr) else {
+        return;
+    };
     while !is_over.load(Ordering::Relaxed) {
         let alive = {
             let known = known.lock().unwrap();

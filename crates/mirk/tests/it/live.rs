@@ -66,7 +66,8 @@ impl Live {
     }
 
     /// A server under `settings` (environment variables), with providers `oai`, `ant`, `gem` and
-    /// `oll` that all lead to one simulated provider, and a key.
+    /// `oll` that take any model and all lead to one simulated provider, with others that list
+    /// one model each, to be asked for by its bare name, and with a key.
     pub(crate) fn with(settings: &[(&str, &str)], options: SimOptions) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -137,8 +138,6 @@ impl Live {
             &base,
             "--secret",
             "env:SIMKEY",
-            "--models",
-            "gpt-exact,gpt-x",
             "--yes",
         ]);
         assert!(
@@ -150,12 +149,20 @@ impl Live {
 
     fn furnish(&mut self) {
         let base = self.sim.base();
+        let secret = Some(CREDENTIAL);
         for (name, kind, models, secret) in [
-            ("ant", "anthropic", vec!["claude-exact"], Some(CREDENTIAL)),
-            ("gem", "gemini", vec!["gemini-exact"], Some(CREDENTIAL)),
-            ("oll", "ollama", vec!["llama-exact"], None),
+            ("ant", "anthropic", vec![], secret),
+            ("gem", "gemini", vec![], secret),
+            ("oll", "ollama", vec![], None),
+            ("x-oai", "openai", vec!["gpt-exact"], secret),
+            ("x-ant", "anthropic", vec!["claude-exact"], secret),
+            ("x-gem", "gemini", vec!["gemini-exact"], secret),
+            ("x-oll", "ollama", vec!["llama-exact"], None),
         ] {
-            self.act("provider.add", json!({"name": name, "kind": kind, "base_url": base, "models": models, "secret": secret}));
+            let input = json!({
+                "name": name, "kind": kind, "base_url": base, "models": models, "secret": secret,
+            });
+            self.act("provider.add", input);
         }
         let (kid, key) = self.new_key(json!({}));
         self.kid = kid;

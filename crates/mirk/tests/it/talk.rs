@@ -80,16 +80,20 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn connect(addr: SocketAddr) -> Self {
-        let stream = TcpStream::connect(addr).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self {
+        Self::try_connect(addr).unwrap()
+    }
+
+    pub(crate) fn try_connect(addr: SocketAddr) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(addr)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self {
             stream,
             buffer: Vec::new(),
             taken: 0,
             framing: Framing::Over,
             addr,
-        }
+        })
     }
 
     /// Sends a request with a body, in one write.

@@ -23,7 +23,7 @@ fn add_many(live: &Live, count: usize) {
     let base = format!("{}/v1", live.sim.base());
     for number in 0..count {
         let input = json!({
-            "name": format!("p{number}"), "kind": "openai", "base_url": base, "secret": CREDENTIAL, "models": ["none"],
+            "name": format!("p{number}"), "kind": "openai", "base_url": base, "secret": CREDENTIAL,
         });
         live.act("provider.add", input);
     }
@@ -92,43 +92,44 @@ fn assert_unusable(live: &Live, provider: &str, what: &str) {
     );
 }
 
-#[test]
-#[ignore = "gap: a row whose MAC is wrong is taken for one that is not there: 503 no_credential, and nothing in the audit log"]
-fn vlt_02_a_changed_credential_is_called_so_and_audited() {
+/// A server with a credential that was replaced by another provider's.
+fn with_swapped() -> Live {
     let mut live = Live::start();
     add_many(&live, 2);
     behind_its_back(&mut live, |store| {
         let all = sealed(store);
-        reseal(
-            store,
-            "p0",
-            all.iter().find(|(name, _)| name == "p1").unwrap().1.clone(),
-        );
+        let other = all.iter().find(|(name, _)| name == "p1").unwrap();
+        reseal(store, "p0", other.1.clone());
     });
-    let answer = ask(&live, "p0");
-    assert_eq!(answer.head.status, 502, "{}", answer.text());
-    assert!(
-        answer.text().contains("\"vault_integrity\""),
-        "{}",
-        answer.text()
-    );
-    let events = live.act("audit.list", json!({"limit": 100}));
-    assert!(
-        events["events"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|event| event["action"] == "vault.integrity"),
-        "{events}"
-    );
+    live
 }
 
 #[test]
-#[ignore = "gap: when its only credential was changed, a provider that can do without is asked without"]
+fn vlt_02_a_changed_credential_is_called_so() {
+    let answer = ask(&with_swapped(), "p0");
+    assert_eq!(answer.head.status, 502, "{}", answer.text());
+    let text = answer.text();
+    assert!(text.contains("\"vault_integrity\""), "{text}");
+}
+
+#[test]
+#[ignore = "gap: no row of the audit log says that a credential or key row does not authenticate"]
+fn vlt_02_a_changed_credential_is_audited() {
+    let live = with_swapped();
+    ask(&live, "p0");
+    let events = live.act("audit.list", json!({"limit": 100}));
+    let events = events["events"].as_array().unwrap();
+    let is_noted =
+        |event: &serde_json::Value| event["action"].as_str().unwrap().contains("integrity");
+    assert!(events.iter().any(is_noted), "{events:?}");
+}
+
+#[test]
 fn vlt_02_a_provider_whose_credential_was_changed_is_not_asked_without() {
     let mut live = Live::start();
     let base = format!("{}/v1", live.sim.base());
-    let input = json!({"name": "lab", "kind": "openai-compatible", "base_url": base, "secret": CREDENTIAL, "models": ["none"]});
+    let input =
+        json!({"name": "lab", "kind": "openai-compatible", "base_url": base, "secret": CREDENTIAL});
     live.act("provider.add", input);
     behind_its_back(&mut live, |store| reseal(store, "lab", vec![0; 162]));
     assert_unusable(&live, "lab", "lab");
@@ -193,7 +194,7 @@ fn add_many_more(live: &Live, length: usize) {
         .map(|number| format!("p{number}"))
         .chain((0..6).map(|number| format!("o{number}")));
     for name in names {
-        let input = json!({"name": name, "kind": "openai", "base_url": base, "secret": CREDENTIAL, "models": ["none"]});
+        let input = json!({"name": name, "kind": "openai", "base_url": base, "secret": CREDENTIAL});
         live.act("provider.add", input);
     }
 }
