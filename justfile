@@ -8,7 +8,7 @@ export ADVISORIES := env("ADVISORIES", "target/advisory-db")
 export PROPTEST_CASES := env("PROPTEST_CASES", "256")
 
 # Everything CI runs, in the order that fails fastest
-ci: fmt words lint fences test docs audit crates
+ci: fmt words lint fences test sweep docs audit crates
 
 # Formatting, without changing a file
 fmt:
@@ -35,6 +35,7 @@ test *args:
 # The providers' own SDKs, pointed at the built binary; `./test` sets up the Python they need
 clients *args:
     cargo build --locked -p mirk
+    PATH="$PWD/.tools/py/bin:$PATH" python3 tests/vectors/check.py
     PATH="$PWD/.tools/py/bin:$PATH" python3 -m pytest -q tests/clients "$@"
 
 # The API documentation, private items too; a broken link is an error
@@ -82,6 +83,8 @@ bench *args:
 sweep:
     cargo build --locked -p mirk
     if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked -p mirk sweep; else cargo test --locked -p mirk sweep; fi
+    if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked -p mirk --features leaky leaky_; else cargo test --locked -p mirk --features leaky leaky_; fi
+    cargo build --locked -p mirk
 
 # Changes the pure rooms' code line by line and expects a test to notice; slow, needs cargo-mutants
 mutants *args:
@@ -104,7 +107,7 @@ binary: build
     [ "$size" -le 25000000 ]
     words=$(strings -n 8 target/release/mirk)
     keys='mrk_[lt][upm]_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}|sk-(proj-|ant-)?[0-9A-Za-z_-]{40,}|AKIA[0-9A-Z]{16}'
-    if grep -E "$keys|testhooks" <<<"$words"; then
+    if grep -E "$keys|testhooks|prompt-in-the-log|leaky-server" <<<"$words"; then
         echo "the binary holds something that looks like a secret, or test code"
         exit 1
     fi

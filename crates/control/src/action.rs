@@ -68,7 +68,12 @@ fn read<T: DeserializeOwned>(input: Value) -> Result<T, Problem> {
     serde_json::from_value(input).map_err(|error| {
         // Serde's words can quote the input, which may hold a secret: only the field is named.
         let words = error.to_string();
-        let field = words.split('`').nth(1).filter(|name| name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+        let field = words.split('`').nth(1).filter(|name| {
+            name.len() <= 32
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        });
         let (kind, public) = if words.starts_with("unknown field") {
             (Kind::UnknownField, "there is no such field")
         } else if words.starts_with("missing field") {

@@ -82,10 +82,18 @@ impl Control {
     /// # Errors
     /// When there is no such action, its input does not validate, or the change cannot be made.
     pub fn perform(&self, actor: &Actor, name: &str, input: Value) -> Result<Value, Problem> {
-        let action = ACTIONS.iter().find(|action| action.name == name).ok_or_else(|| {
-            Problem::new(Kind::NotFound, "There is no such action.")
-        })?;
-        (action.run)(&Act { control: self, actor, action: action.name }, input)
+        let action = ACTIONS
+            .iter()
+            .find(|action| action.name == name)
+            .ok_or_else(|| Problem::new(Kind::NotFound, "There is no such action."))?;
+        (action.run)(
+            &Act {
+                control: self,
+                actor,
+                action: action.name,
+            },
+            input,
+        )
     }
 
     pub(crate) fn row_mac(&self, input: &[u8]) -> [u8; 32] {
@@ -109,6 +117,9 @@ impl Act<'_> {
             result: "ok",
             details,
         };
-        self.control.store.apply(batch.audit(entry)).map(|_applied| ())
+        self.control
+            .store
+            .apply(batch.audit(entry))
+            .map(|_applied| ())
     }
 }

@@ -178,7 +178,12 @@ pub static ENDPOINTS: &[Endpoint] = &[
     ask("/v1/v1/messages/count_tokens", Operation::CountTokens),
     models("/v1/v1/models", What::List),
     models("/v1/v1/models/{model}", What::Show),
-    other("GET", "/v1/v1/responses", What::NoUpgrade, Policy::Anonymous),
+    other(
+        "GET",
+        "/v1/v1/responses",
+        What::NoUpgrade,
+        Policy::Anonymous,
+    ),
     ask("/chat/completions", Operation::Chat),
     ask("/responses", Operation::Responses),
     other("GET", "/responses", What::NoUpgrade, Policy::Anonymous),

@@ -27,15 +27,18 @@ pub(crate) fn admit(
     presented: Option<&[u8]>,
     now: Timestamp,
 ) -> Result<Admitted, Problem> {
-    let token = presented.and_then(parse).ok_or_else(Problem::unauthorized)?;
+    let token = presented
+        .and_then(parse)
+        .ok_or_else(Problem::unauthorized)?;
     let key = plane.keys.get(&token.kid);
     // Also run for an unknown key, so that it takes as long as a wrong secret. The row's own MAC
     // was verified when the plane was built.
     let is_genuine = vault.verify_token(&token, key.map(|key| &*key.row));
     match key {
-        Some(key) if is_genuine && is_current(key, now) => {
-            Ok(Admitted { key: Arc::clone(&key.row), life: Arc::clone(&key.life) })
-        }
+        Some(key) if is_genuine && is_current(key, now) => Ok(Admitted {
+            key: Arc::clone(&key.row),
+            life: Arc::clone(&key.life),
+        }),
         _ => Err(Problem::unauthorized()),
     }
 }
@@ -54,7 +57,10 @@ impl Admitted {
         if self.key.scopes.has(scope) {
             return Ok(());
         }
-        Err(Problem::new(Kind::Scope, "This key's scopes do not cover this call."))
+        Err(Problem::new(
+            Kind::Scope,
+            "This key's scopes do not cover this call.",
+        ))
     }
 
     /// Whether the key may use a model under any of the names it goes by here.

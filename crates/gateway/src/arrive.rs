@@ -28,7 +28,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body: 32 * 1024 * 1024, json: json::Limits::default() }
+        Self {
+            body: 32 * 1024 * 1024,
+            json: json::Limits::default(),
+        }
     }
 }
 
@@ -62,7 +65,10 @@ impl Ids {
         let (mut process, mut start) = ([0; 5], [0; 8]);
         entropy.fill(&mut process);
         entropy.fill(&mut start);
-        Self { process, count: AtomicU64::new(u64::from_be_bytes(start)) }
+        Self {
+            process,
+            count: AtomicU64::new(u64::from_be_bytes(start)),
+        }
     }
 
     fn next(&self, at: Timestamp) -> RequestId {
@@ -78,11 +84,21 @@ impl Ids {
 impl Arrival {
     pub(crate) fn new(clock: &dyn Clock, ids: &Ids) -> Self {
         let at = clock.now();
-        Self { id: ids.next(at), at, mono: clock.mono() }
+        Self {
+            id: ids.next(at),
+            at,
+            mono: clock.mono(),
+        }
     }
 
     pub(crate) fn belongs_to(self, tenant: TenantId, kid: Kid) -> Stamp {
-        Stamp { id: self.id, at: self.at, mono: self.mono, tenant, kid }
+        Stamp {
+            id: self.id,
+            at: self.at,
+            mono: self.mono,
+            tenant,
+            kid,
+        }
     }
 }
 
@@ -128,16 +144,31 @@ fn by_headers(head: &request::Parts) -> Dialect {
 }
 
 /// Names under which keys turn up in query strings.
-const KEY_PARAMETERS: [&str; 8] =
-    ["key", "api_key", "apikey", "api-key", "access_token", "token", "auth", "authorization"];
+const KEY_PARAMETERS: [&str; 8] = [
+    "key",
+    "api_key",
+    "apikey",
+    "api-key",
+    "access_token",
+    "token",
+    "auth",
+    "authorization",
+];
 
 /// The one key that the head presents, or none. Whatever is not shaped like a key of ours is
 /// neither looked at nor forwarded.
 pub(crate) fn presented(head: &request::Parts, dialect: Dialect) -> Result<Option<Bytes>, Problem> {
     let mut found: Option<Bytes> = None;
     let headers = ["x-mirk-key", "x-api-key", "x-goog-api-key"].map(HeaderName::from_static);
-    let bearers = head.headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| bearer(value.as_bytes()));
-    let plain = headers.iter().flat_map(|name| head.headers.get_all(name)).map(HeaderValue::as_bytes);
+    let bearers = head
+        .headers
+        .get_all(header::AUTHORIZATION)
+        .iter()
+        .filter_map(|value| bearer(value.as_bytes()));
+    let plain = headers
+        .iter()
+        .flat_map(|name| head.headers.get_all(name))
+        .map(HeaderValue::as_bytes);
     for candidate in bearers.chain(plain).chain(query_keys(head, dialect)?) {
         if !mirk_vault::is_shaped(candidate) {
             continue;
@@ -158,15 +189,21 @@ pub(crate) fn presented(head: &request::Parts, dialect: Dialect) -> Result<Optio
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+    scheme
+        .eq_ignore_ascii_case(b"bearer ")
+        .then(|| token.trim_ascii())
 }
 
 fn has_query_key(head: &request::Parts) -> bool {
-    head.uri.query().is_some_and(|query| pairs(query).any(|(name, _)| name == "key"))
+    head.uri
+        .query()
+        .is_some_and(|query| pairs(query).any(|(name, _)| name == "key"))
 }
 
 fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// A key in a URL ends up in histories and logs: refused, but for Gemini's `key`, which its own
@@ -175,7 +212,9 @@ fn query_keys(head: &request::Parts, dialect: Dialect) -> Result<Option<&[u8]>, 
     let mut gemini = None;
     for (name, value) in head.uri.query().into_iter().flat_map(pairs) {
         let is_ours = mirk_vault::is_shaped(value.as_bytes());
-        let is_key_name = KEY_PARAMETERS.iter().any(|known| name.eq_ignore_ascii_case(known));
+        let is_key_name = KEY_PARAMETERS
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known));
         if dialect == Dialect::Gemini && name == "key" {
             gemini = Some(value.as_bytes());
         } else if is_ours || is_key_name {
@@ -189,9 +228,15 @@ fn query_keys(head: &request::Parts, dialect: Dialect) -> Result<Option<&[u8]>, 
 }
 
 /// Refuses what must not go on before the body is read: browsers of other sites, odd encodings.
-pub(crate) fn check_head(head: &request::Parts, origins: &[String], dialect: Dialect) -> Result<(), Problem> {
+pub(crate) fn check_head(
+    head: &request::Parts,
+    origins: &[String],
+    dialect: Dialect,
+) -> Result<(), Problem> {
     if let Some(origin) = head.headers.get(header::ORIGIN)
-        && !origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+        && !origins
+            .iter()
+            .any(|allowed| allowed.as_bytes() == origin.as_bytes())
     {
         return Err(Problem::new(
             Kind::Forbidden,
@@ -224,20 +269,31 @@ pub(crate) fn check_head(head: &request::Parts, origins: &[String], dialect: Dia
 
 fn is_json(kind: &[u8]) -> bool {
     let mut parts = kind.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-    parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(b"application/json"))
+    parts
+        .next()
+        .is_some_and(|essence| essence.eq_ignore_ascii_case(b"application/json"))
         && parts.all(|parameter| {
-            let equals = parameter.iter().position(|byte| *byte == b'=').unwrap_or(parameter.len());
+            let equals = parameter
+                .iter()
+                .position(|byte| *byte == b'=')
+                .unwrap_or(parameter.len());
             let (name, value) = parameter.split_at(equals);
             !name.eq_ignore_ascii_case(b"charset")
                 || value.strip_prefix(b"=").is_some_and(|value| {
                     let value = value.strip_prefix(b"\"").unwrap_or(value);
-                    value.strip_suffix(b"\"").unwrap_or(value).eq_ignore_ascii_case(b"utf-8")
+                    value
+                        .strip_suffix(b"\"")
+                        .unwrap_or(value)
+                        .eq_ignore_ascii_case(b"utf-8")
                 })
         })
 }
 
 /// The whole body, as the bytes that came.
-pub(crate) async fn body(request: Request<Incoming>, limit: usize) -> Result<(request::Parts, Bytes), Problem> {
+pub(crate) async fn body(
+    request: Request<Incoming>,
+    limit: usize,
+) -> Result<(request::Parts, Bytes), Problem> {
     let (head, mut body) = request.into_parts();
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if expected > limit {
@@ -247,9 +303,14 @@ pub(crate) async fn body(request: Request<Incoming>, limit: usize) -> Result<(re
     let mut first: Option<Bytes> = None;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_broken| {
-            Problem::new(Kind::BadRequest, "The body ended early or its chunks are malformed.")
+            Problem::new(
+                Kind::BadRequest,
+                "The body ended early or its chunks are malformed.",
+            )
         })?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         if whole.is_empty() && first.is_none() && data.len() >= expected {
             first = Some(data);
             continue;
@@ -266,11 +327,18 @@ pub(crate) async fn body(request: Request<Incoming>, limit: usize) -> Result<(re
         whole.extend_from_slice(&data);
     }
     let whole = first.unwrap_or_else(|| whole.freeze());
-    if whole.len() > limit { Err(too_large()) } else { Ok((head, whole)) }
+    if whole.len() > limit {
+        Err(too_large())
+    } else {
+        Ok((head, whole))
+    }
 }
 
 fn too_large() -> Problem {
-    Problem::new(Kind::BodyTooLarge, "The body is larger than this server takes.")
+    Problem::new(
+        Kind::BodyTooLarge,
+        "The body is larger than this server takes.",
+    )
 }
 
 /// Copies the headers that may go to a provider.

@@ -2,12 +2,17 @@
 //!
 //! Invariant: nothing is tried again after the first byte of an answer went to the client.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use mirk_dialect::{scrub::scrub, tap::Tap};
-use mirk_model::{Kind, Problem};
+use mirk_model::{AuditEntry, Kind, Problem};
+use mirk_store::{Batch, Db};
+use tokio::sync::oneshot;
 
 use crate::{
     Gateway,
@@ -81,7 +86,10 @@ enum Tried {
 }
 
 /// Tries the attempts in order; ends at once when the key is revoked.
-pub(crate) async fn first_good(gateway: Arc<Gateway>, planned: Planned) -> Result<Attempted, Problem> {
+pub(crate) async fn first_good(
+    gateway: Arc<Gateway>,
+    planned: Planned,
+) -> Result<Attempted, Problem> {
     let life = Arc::clone(&planned.admitted.life);
     let mut revoked = std::pin::pin!(life.revocation());
     tokio::select! {
@@ -92,7 +100,14 @@ pub(crate) async fn first_good(gateway: Arc<Gateway>, planned: Planned) -> Resul
 }
 
 async fn try_all(gateway: Arc<Gateway>, planned: Planned) -> Result<Attempted, Problem> {
-    let Planned { ask, attempts, admitted, mut meter, request_id, expires } = planned;
+    let Planned {
+        ask,
+        attempts,
+        admitted,
+        mut meter,
+        request_id,
+        expires,
+    } = planned;
     let last = attempts.len().saturating_sub(1);
     for (index, attempt) in attempts.iter().enumerate() {
         let is_last = index == last;
@@ -126,7 +141,10 @@ async fn try_all(gateway: Arc<Gateway>, planned: Planned) -> Result<Attempted, P
     }
     meter.status(Kind::NoCredential.status());
     meter.fail();
-    Err(Problem::new(Kind::NoCredential, "No provider is left to try."))
+    Err(Problem::new(
+        Kind::NoCredential,
+        "No provider is left to try.",
+    ))
 }
 
 async fn try_one(
@@ -139,8 +157,15 @@ async fn try_one(
     let sent = dispatch::send(&gateway.egress, &gateway.vault, (attempt, now), ask).await;
     let Sent { answer, secret } = match sent {
         Ok(sent) => sent,
-        Err(Failed::Here(problem)) => return Tried::Final(problem, meter),
-        Err(Failed::There(error)) if is_unclear(&error, ask) => return Tried::Final(error.into(), meter),
+        Err(Failed::Here(problem)) => {
+            if problem.kind == Kind::VaultIntegrity {
+                Box::pin(report(gateway, attempt)).await;
+            }
+            return Tried::Final(problem, meter);
+        }
+        Err(Failed::There(error)) if is_unclear(&error, ask) => {
+            return Tried::Final(error.into(), meter);
+        }
         Err(Failed::There(error)) => return Tried::NextProblem(error.into(), meter),
     };
     let (parts, body) = answer.into_parts();
@@ -152,7 +177,13 @@ async fn try_one(
     if !parts.status.is_success() {
         let secret = secret.as_deref().map(|secret| secret.expose().as_slice());
         // Boxed: rare, and large.
-        return Box::pin(refused(attempt, (head, body), &parts.headers, (meter, secret))).await;
+        return Box::pin(refused(
+            attempt,
+            (head, body),
+            &parts.headers,
+            (meter, secret),
+        ))
+        .await;
     }
     // JSON where a stream was asked for: an answer in one piece, Gemini's array, or an error.
     let is_document = ask.is_stream && is_json(&parts.headers);
@@ -161,7 +192,11 @@ async fn try_one(
         && !parts.headers.contains_key(header::TRANSFER_ENCODING);
     let is_lines = ask.operation.dialect() == mirk_model::Dialect::Ollama;
     let has_room = ask.is_stream && (is_lines || !is_document);
-    let leg = Leg { has_room, is_close_delimited, ..leg };
+    let leg = Leg {
+        has_room,
+        is_close_delimited,
+        ..leg
+    };
     let content_type = content_type(&parts.headers);
     let tap = Tap::new(ask.operation, ask.is_stream, content_type);
     let state = (Arc::clone(&admitted.life), Arc::clone(&gateway.clock));
@@ -170,7 +205,10 @@ async fn try_one(
         let problem = if is_document {
             disguised(relay.peeked())
         } else {
-            Problem::new(Kind::UpstreamUnreachable, "The provider broke off before its first event.")
+            Problem::new(
+                Kind::UpstreamUnreachable,
+                "The provider broke off before its first event.",
+            )
         };
         return match relay.into_meter() {
             Some(meter) => Tried::NextProblem(problem, meter),
@@ -185,6 +223,31 @@ async fn try_one(
 fn is_unclear(error: &SendError, ask: &Ask) -> bool {
     matches!(error, SendError::Broken | SendError::FirstByteTimeout)
         && !ask.headers.contains_key("idempotency-key")
+}
+
+/// Tells the audit log, once, that a stored credential is not as Mirk wrote it.
+async fn report(gateway: &Gateway, attempt: &Attempt) {
+    if attempt.credential.is_reported.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let entry = AuditEntry {
+        at: gateway.clock.now(),
+        actor: "system".to_owned(),
+        action: "vault.integrity",
+        object: attempt.upstream.row.name.clone(),
+        result: "vault_integrity",
+        details: vec![],
+    };
+    let (written, done) = oneshot::channel();
+    gateway.store.apply_then(
+        Batch::new().audit(entry),
+        Box::new(move |applied| {
+            // Whoever waited may be gone.
+            written.send(applied.is_ok()).unwrap_or_default();
+        }),
+    );
+    // Written or not, the request is refused.
+    drop(done.await);
 }
 
 fn served(attempt: &Attempt) -> Served {
@@ -226,7 +289,8 @@ fn unusable(parts: &http::response::Parts) -> Option<Problem> {
         return Some(Problem::new(Kind::UpstreamMalformed, words));
     }
     if parts.status.is_redirection() {
-        let words = "The provider answered with a redirect, which Mirk never follows. Check its base URL.";
+        let words =
+            "The provider answered with a redirect, which Mirk never follows. Check its base URL.";
         return Some(Problem::new(Kind::UpstreamRedirect, words));
     }
     let encoding = parts.headers.get(header::CONTENT_ENCODING)?;
@@ -237,7 +301,10 @@ fn unusable(parts: &http::response::Parts) -> Option<Problem> {
 }
 
 fn content_type(headers: &HeaderMap) -> &str {
-    headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default()
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -256,18 +323,25 @@ async fn refused(
     let wait = retry_after(headers);
     if matches!(status, 401 | 403) {
         attempt.credential.pool.park(PARKED);
-        let words = "The provider refused the stored credential. Replace it with `mirk credential add`.";
+        let words =
+            "The provider refused the stored credential. Replace it with `mirk credential add`.";
         meter.status(Kind::UpstreamAuth.status());
         return Tried::NextProblem(Problem::new(Kind::UpstreamAuth, words), meter);
     }
     let text = read_error(body).await;
     let text = Bytes::from(scrub(&text, secret).into_owned());
     head.headers.remove(header::CONTENT_LENGTH);
-    let mut problem = Problem::new(problem_kind(status), format!("The provider answered with status {status}."));
+    let mut problem = Problem::new(
+        problem_kind(status),
+        format!("The provider answered with status {status}."),
+    );
     problem.retry_after = wait;
     let attempted = whole(head, text, problem);
     if status == 429 {
-        attempt.credential.pool.park(wait.unwrap_or(PARKED).min(PARKED_AT_MOST));
+        attempt
+            .credential
+            .pool
+            .park(wait.unwrap_or(PARKED).min(PARKED_AT_MOST));
     }
     if matches!(status, 408 | 409 | 429 | 500..=599) {
         return Tried::Next(attempted, meter);
@@ -286,14 +360,27 @@ const fn problem_kind(status: u16) -> Kind {
 }
 
 fn whole(head: Head, body: Bytes, problem: Problem) -> Attempted {
-    Attempted::Whole { head, body, problem }
+    Attempted::Whole {
+        head,
+        body,
+        problem,
+    }
 }
 
 /// Streaming was asked for, and JSON came that is an error in disguise.
 fn disguised(text: &[u8]) -> Problem {
-    let is_quota = [&b"rate_limit"[..], b"quota"].iter().any(|word| memchr::memmem::find(text, word).is_some());
-    let kind = if is_quota { Kind::RateLimited } else { Kind::UpstreamMalformed };
-    Problem::new(kind, "The provider answered with an error where a stream was asked for.")
+    let is_quota = [&b"rate_limit"[..], b"quota"]
+        .iter()
+        .any(|word| memchr::memmem::find(text, word).is_some());
+    let kind = if is_quota {
+        Kind::RateLimited
+    } else {
+        Kind::UpstreamMalformed
+    };
+    Problem::new(
+        kind,
+        "The provider answered with an error where a stream was asked for.",
+    )
 }
 
 async fn read_error(mut body: UpstreamBody) -> Bytes {
@@ -310,6 +397,12 @@ async fn read_error(mut body: UpstreamBody) -> Bytes {
 
 /// Seconds, as every provider sends it; a date is left to the client to read.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    let seconds: u64 = headers
+        .get(header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     Some(Duration::from_secs(seconds).min(PARKED_AT_MOST))
 }

@@ -26,7 +26,9 @@ enum Inner {
     Relay(Box<Relay>),
     Waiting(Box<Waiting>),
     /// An error event was handed on; it is given one turn to be written before the abort.
-    Broken { is_flushed: bool },
+    Broken {
+        is_flushed: bool,
+    },
 }
 
 impl std::fmt::Debug for Inner {
@@ -69,7 +71,9 @@ impl Body {
     }
 
     fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
-        let Inner::Waiting(waiting) = &mut self.0 else { return Poll::Ready(None) };
+        let Inner::Waiting(waiting) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
         let problem = match waiting.attempt.as_mut().poll(cx) {
             Poll::Ready(Ok(Attempted::Relay { relay, .. })) => {
                 self.0 = Inner::Relay(relay);
@@ -136,7 +140,9 @@ impl http_body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Inner::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Inner::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
+            }
             Inner::Relay(_) | Inner::Waiting(_) | Inner::Broken { .. } => SizeHint::default(),
         }
     }

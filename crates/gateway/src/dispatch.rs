@@ -45,7 +45,8 @@ pub(crate) enum Failed {
 }
 
 /// What Mirk calls itself to providers.
-const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("mirk/", env!("CARGO_PKG_VERSION")));
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("mirk/", env!("CARGO_PKG_VERSION")));
 
 /// Sends `ask` as `attempt` says.
 pub(crate) async fn send(
@@ -55,11 +56,21 @@ pub(crate) async fn send(
     ask: &Ask,
 ) -> Result<Sent, Failed> {
     let upstream = &attempt.upstream;
-    let opened = attempt.credential.open(vault, upstream.facts, now).map_err(Failed::Here)?;
-    let call = Call { operation: ask.operation, model: &attempt.model, query: ask.query.as_deref() };
-    let target = upstream.facts.target(&upstream.base, &call).map_err(|error| {
-        Failed::Here(Problem::new(Kind::BadRequest, format!("{error}")).about("model"))
-    })?;
+    let opened = attempt
+        .credential
+        .open(vault, upstream.facts, now)
+        .map_err(Failed::Here)?;
+    let call = Call {
+        operation: ask.operation,
+        model: &attempt.model,
+        query: ask.query.as_deref(),
+    };
+    let target = upstream
+        .facts
+        .target(&upstream.base, &call)
+        .map_err(|error| {
+            Failed::Here(Problem::new(Kind::BadRequest, format!("{error}")).about("model"))
+        })?;
     let body = match &ask.model_span {
         Some(span) if *ask.model != *attempt.model => splice(&ask.body, span, &attempt.model),
         _ => ask.body.clone(),
@@ -71,16 +82,28 @@ pub(crate) async fn send(
     let headers = request.headers_mut();
     headers.insert(header::HOST, host(attempt).map_err(Failed::Here)?);
     headers.insert(header::USER_AGENT, USER_AGENT);
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    );
     if let Some(credential) = credential {
-        headers.insert(HeaderName::from_static(upstream.facts.auth.header()), credential);
+        headers.insert(
+            HeaderName::from_static(upstream.facts.auth.header()),
+            credential,
+        );
     }
     *request.uri_mut() = uri(attempt, &target).map_err(Failed::Here)?;
     if attempt.credential.pool.origin() != &upstream.base.origin() {
         return Err(Failed::There(SendError::Blocked));
     }
-    let sent = egress.send(&attempt.credential.pool, request).await.map_err(Failed::There)?;
-    Ok(Sent { answer: sent, secret })
+    let sent = egress
+        .send(&attempt.credential.pool, request)
+        .await
+        .map_err(Failed::There)?;
+    Ok(Sent {
+        answer: sent,
+        secret,
+    })
 }
 
 fn host(attempt: &Attempt) -> Result<HeaderValue, Problem> {
@@ -92,7 +115,9 @@ fn host(attempt: &Attempt) -> Result<HeaderValue, Problem> {
 /// the origin form to HTTP/1.1 servers only when the URI has no authority.
 fn uri(attempt: &Attempt, target: &str) -> Result<Uri, Problem> {
     if !attempt.credential.pool.origin().is_https() {
-        return target.parse().map_err(|_invalid: uri::InvalidUri| unusable());
+        return target
+            .parse()
+            .map_err(|_invalid: uri::InvalidUri| unusable());
     }
     Uri::builder()
         .scheme("https")
@@ -103,5 +128,8 @@ fn uri(attempt: &Attempt, target: &str) -> Result<Uri, Problem> {
 }
 
 fn unusable() -> Problem {
-    Problem::new(Kind::Internal, "The provider's base URL and this model do not make a usable address.")
+    Problem::new(
+        Kind::Internal,
+        "The provider's base URL and this model do not make a usable address.",
+    )
 }

@@ -26,12 +26,7 @@ use std::{sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request};
 use hyper::body::Incoming;
-use mirk_dialect::{
-    endpoint::What,
-    json,
-    problem::render,
-    tap::estimate,
-};
+use mirk_dialect::{endpoint::What, json, problem::render, tap::estimate};
 use mirk_model::{
     Clock, Dialect, Entropy, Exchange, Kind, Operation, Outcome, Problem, Scope, Usage,
 };
@@ -105,7 +100,12 @@ impl Gateway {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(parts: Parts) -> Result<Arc<Self>, Problem> {
-        let egress = Egress::new(parts.policy, parts.timeouts, &parts.roots, Arc::clone(&parts.clock))?;
+        let egress = Egress::new(
+            parts.policy,
+            parts.timeouts,
+            &parts.roots,
+            Arc::clone(&parts.clock),
+        )?;
         let gateway = Arc::new(Self {
             vault: parts.vault,
             store: Arc::clone(&parts.store),
@@ -130,7 +130,12 @@ impl Gateway {
     /// Takes over a changed directory. When this returns, revoked keys are dead.
     fn follow(&self, directory: &Directory) {
         let old = self.plane.load_full();
-        self.plane.store(Arc::new(Plane::build(directory, &self.vault, &self.egress, &old)));
+        self.plane.store(Arc::new(Plane::build(
+            directory,
+            &self.vault,
+            &self.egress,
+            &old,
+        )));
     }
 
     /// Housekeeping, to be called every few seconds: forgets opened credentials and dead
@@ -158,7 +163,9 @@ impl Gateway {
         };
         let dialect = arrive::dialect(&head, Some(what));
         let request = Request::from_parts(head, body);
-        let answered = self.answer((arrival, dialect), (what, path_model), request).await;
+        let answered = self
+            .answer((arrival, dialect), (what, path_model), request)
+            .await;
         answered.unwrap_or_else(|problem| refusal(dialect, &problem, &arrival.id.text()))
     }
 
@@ -190,7 +197,9 @@ impl Gateway {
         arrive::check_head(&head, &self.origins, dialect)?;
         let request = Request::from_parts(head, body);
         if let What::Ask(operation) = what {
-            return self.call((arrival, admitted, plane), (operation, path_model), request).await;
+            return self
+                .call((arrival, admitted, plane), (operation, path_model), request)
+                .await;
         }
         admitted.may(Scope::Models)?;
         let tenant = plane.tenants.get(&admitted.key.tenant);
@@ -219,11 +228,19 @@ impl Gateway {
                 return Err(problem);
             }
         };
-        let asked = self.ask(&admitted, (operation, path_model), request).await.and_then(|(ask, tokens)| {
-            reservation.take_tokens(tokens, arrival.mono)?;
-            Ok(ask)
-        });
-        let mut meter = Meter::new(Arc::clone(&self.ledger), Arc::clone(&self.clock), stamp, reservation);
+        let asked = self
+            .ask(&admitted, (operation, path_model), request)
+            .await
+            .and_then(|(ask, tokens)| {
+                reservation.take_tokens(tokens, arrival.mono)?;
+                Ok(ask)
+            });
+        let mut meter = Meter::new(
+            Arc::clone(&self.ledger),
+            Arc::clone(&self.clock),
+            stamp,
+            reservation,
+        );
         let planned = asked.and_then(|ask| {
             meter.asked(ask.body.len(), operation);
             let tenant = plane.tenants.get(&admitted.key.tenant);
@@ -238,7 +255,15 @@ impl Gateway {
             Ok((attempts, ask)) => {
                 let expires = expiry(&admitted, arrival);
                 let request_id = arrival.id.text();
-                self.run(Planned { ask, attempts, admitted, meter, request_id, expires }).await
+                self.run(Planned {
+                    ask,
+                    attempts,
+                    admitted,
+                    meter,
+                    request_id,
+                    expires,
+                })
+                .await
             }
             Err(problem) => {
                 meter.status(problem.kind.status());
@@ -255,7 +280,11 @@ impl Gateway {
         (operation, path_model): (Operation, Option<String>),
         request: Request<Incoming>,
     ) -> Result<(Ask, u64), Problem> {
-        admitted.may(if operation.is_embedding() { Scope::Embeddings } else { Scope::Chat })?;
+        admitted.may(if operation.is_embedding() {
+            Scope::Embeddings
+        } else {
+            Scope::Chat
+        })?;
         let (head, body) = arrive::body(request, self.limits.body).await?;
         let scanned = json::Head::scan(&body, self.limits.json)?;
         let is_stream = scanned.is_streamed(operation);
@@ -263,19 +292,35 @@ impl Gateway {
             (Some(model), _) => (model, None),
             (None, Some(model)) => (model.name, Some(model.token)),
             (None, None) => {
-                return Err(Problem::new(Kind::BadRequest, "The body names no model.").about("model"));
+                return Err(
+                    Problem::new(Kind::BadRequest, "The body names no model.").about("model")
+                );
             }
         };
         let output = if operation.is_count() || operation.is_embedding() {
             0
         } else {
-            scanned.max_tokens.unwrap_or(USUAL_OUTPUT).saturating_mul(scanned.choices)
+            scanned
+                .max_tokens
+                .unwrap_or(USUAL_OUTPUT)
+                .saturating_mul(scanned.choices)
         };
         let tokens = estimate(body.len() as u64).saturating_add(output);
         let allowed = mirk_provider::header::request(operation.dialect());
         let headers = arrive::forwardable(&head.headers, allowed);
         let query = head.uri.query().map(ToOwned::to_owned);
-        Ok((Ask { operation, headers, query, body, model, model_span, is_stream }, tokens))
+        Ok((
+            Ask {
+                operation,
+                headers,
+                query,
+                body,
+                model,
+                model_span,
+                is_stream,
+            },
+            tokens,
+        ))
     }
 
     /// Runs the attempts. A stream that is slow to begin is begun for it, so that the client
@@ -293,11 +338,19 @@ impl Gateway {
             Ok(attempted) => Ok(respond(attempted?, &request_id)),
             Err(_elapsed) => {
                 let timer = Box::pin(tokio::time::sleep(KEEP_ALIVE));
-                let waiting =
-                    Waiting { attempt, operation, request_id: request_id.clone(), timer, is_greeted: false };
+                let waiting = Waiting {
+                    attempt,
+                    operation,
+                    request_id: request_id.clone(),
+                    timer,
+                    is_greeted: false,
+                };
                 let mut response = Response::new(Body::waiting(waiting));
                 let headers = response.headers_mut();
-                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+                headers.insert(
+                    header::CONTENT_TYPE,
+                    HeaderValue::from_static("text/event-stream"),
+                );
                 headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
                 mark(headers, &request_id);
                 Ok(response)
@@ -326,8 +379,16 @@ impl Gateway {
 
 /// When the key expires, on the clock that never goes back.
 fn expiry(admitted: &Admitted, arrival: Arrival) -> Option<u64> {
-    let left = admitted.key.expires_at?.as_micros().saturating_sub(arrival.at.as_micros());
-    Some(arrival.mono.saturating_add(u64::try_from(left).unwrap_or(0).saturating_mul(1_000)))
+    let left = admitted
+        .key
+        .expires_at?
+        .as_micros()
+        .saturating_sub(arrival.at.as_micros());
+    Some(
+        arrival
+            .mono
+            .saturating_add(u64::try_from(left).unwrap_or(0).saturating_mul(1_000)),
+    )
 }
 
 fn respond(attempted: Attempted, request_id: &str) -> Response<Body> {
@@ -335,7 +396,13 @@ fn respond(attempted: Attempted, request_id: &str) -> Response<Body> {
         Attempted::Relay { head, relay } => (head, Body::relay(*relay)),
         Attempted::Whole { head, body, .. } => (head, Body::whole(body)),
     };
-    let Head { status, headers, provider, model, is_spliced } = head;
+    let Head {
+        status,
+        headers,
+        provider,
+        model,
+        is_spliced,
+    } = head;
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -362,7 +429,8 @@ fn mark(headers: &mut http::HeaderMap, request_id: &str) {
 pub fn refusal(dialect: Dialect, problem: &Problem, request_id: &str) -> Response<Body> {
     let (status, rendered, body) = render(dialect, problem, request_id);
     let mut response = Response::new(Body::whole(body));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     for (name, value) in rendered {
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -382,6 +450,8 @@ fn with_allow(mut response: Response<Body>, allow: Option<String>) -> Response<B
 
 /// The dialect that a refusal of this head is worded in.
 pub fn dialect_of(head: &request::Parts) -> Dialect {
-    let what = arrive::endpoint(head).ok().map(|(endpoint, _)| endpoint.what);
+    let what = arrive::endpoint(head)
+        .ok()
+        .map(|(endpoint, _)| endpoint.what);
     arrive::dialect(head, what)
 }

@@ -24,10 +24,12 @@ impl Rate {
     /// minute's worth counts as a whole minute's worth, so that it can pass at all.
     pub(crate) fn take(&self, count: u64, per_minute: u32, now: u64) -> Result<(), Duration> {
         let cost = cost(count, per_minute);
-        let taken = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |empty_at| {
-            let next = empty_at.max(now).saturating_add(cost);
-            (next <= now.saturating_add(NANOS_PER_MINUTE)).then_some(next)
-        });
+        let taken = self
+            .0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |empty_at| {
+                let next = empty_at.max(now).saturating_add(cost);
+                (next <= now.saturating_add(NANOS_PER_MINUTE)).then_some(next)
+            });
         taken.map(|_previous| ()).map_err(|empty_at| {
             let next = empty_at.max(now).saturating_add(cost);
             Duration::from_nanos(next.saturating_sub(now.saturating_add(NANOS_PER_MINUTE)))
@@ -38,9 +40,11 @@ impl Rate {
     pub(crate) fn settle(&self, taken: u64, used: u64, per_minute: u32) {
         let (taken, used) = (cost(taken, per_minute), cost(used, per_minute));
         // Always `Some`, so it always succeeds.
-        let _previous = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |empty_at| {
-            Some(empty_at.saturating_sub(taken).saturating_add(used))
-        });
+        let _previous = self
+            .0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |empty_at| {
+                Some(empty_at.saturating_sub(taken).saturating_add(used))
+            });
     }
 }
 
@@ -65,9 +69,11 @@ impl KeyLife {
     /// Takes one place of `most`, if one is free.
     pub(crate) fn enter(self: &Arc<Self>, most: Option<u32>) -> Option<Place> {
         let most = most.unwrap_or(u32::MAX);
-        let entered = self.under_way.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
-            (count < most).then(|| count.saturating_add(1))
-        });
+        let entered = self
+            .under_way
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
+                (count < most).then(|| count.saturating_add(1))
+            });
         entered.is_ok().then(|| Place(Arc::clone(self)))
     }
 
@@ -122,7 +128,10 @@ mod tests {
             let threads: Vec<_> = (0..8)
                 .map(|_| scope.spawn(|| (0..100).filter(|_| rate.take(1, 50, 5).is_ok()).count()))
                 .collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .sum()
         });
         assert_eq!(granted, 50);
     }

@@ -43,13 +43,19 @@ pub(crate) async fn answer(
         (What::ShowOllama, _) => Some(asked_model(request, limit).await?),
         _ => None,
     };
-    let models = tenant.map(|tenant| visible(tenant, admitted, dialect)).unwrap_or_default();
+    let models = tenant
+        .map(|tenant| visible(tenant, admitted, dialect))
+        .unwrap_or_default();
     match wanted {
         None => Ok(json(list(dialect, &models, page(&query)))),
         Some(name) => {
             let found = models.iter().find(|entry| entry.id == name);
             let found = found.ok_or_else(|| {
-                Problem::new(Kind::ModelNotFound, "There is no such model, or this key may not use it.").about("model")
+                Problem::new(
+                    Kind::ModelNotFound,
+                    "There is no such model, or this key may not use it.",
+                )
+                .about("model")
             })?;
             Ok(json(one(dialect, found)))
         }
@@ -61,15 +67,27 @@ async fn asked_model(request: Request<Incoming>, limit: usize) -> Result<String,
     let (_, body) = arrive::body(request, limit).await?;
     let value: serde_json::Value = serde_json::from_slice(&body)
         .map_err(|_malformed| Problem::new(Kind::BadRequest, "The body is not JSON."))?;
-    let named = value.get("model").or_else(|| value.get("name")).and_then(serde_json::Value::as_str);
-    named.map(str::to_owned).ok_or_else(|| Problem::new(Kind::BadRequest, "The body names no model.").about("model"))
+    let named = value
+        .get("model")
+        .or_else(|| value.get("name"))
+        .and_then(serde_json::Value::as_str);
+    named
+        .map(str::to_owned)
+        .ok_or_else(|| Problem::new(Kind::BadRequest, "The body names no model.").about("model"))
 }
 
 fn page(query: &str) -> Page<'_> {
     let named = |name: &str| {
-        query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+        query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
     };
-    Page { limit: named("limit").and_then(|limit| limit.parse().ok()), after_id: named("after_id") }
+    Page {
+        limit: named("limit").and_then(|limit| limit.parse().ok()),
+        after_id: named("after_id"),
+    }
 }
 
 /// Every model that the key may ask for: routes first, then each provider's. A model goes by its
@@ -86,17 +104,34 @@ fn visible(tenant: &Tenant, admitted: &Admitted, dialect: Dialect) -> Vec<ModelE
     let mut aliases: Vec<_> = tenant.routes.keys().collect();
     aliases.sort();
     for alias in aliases {
-        let entry = ModelEntry { id: alias.clone(), owned_by: "mirk".to_owned(), ..ModelEntry::default() };
+        let entry = ModelEntry {
+            id: alias.clone(),
+            owned_by: "mirk".to_owned(),
+            ..ModelEntry::default()
+        };
         add(entry, &[alias]);
     }
     let speaks = |upstream: &Upstream| {
-        let mut operations = upstream.facts.paths.iter().map(|(operation, _)| operation.dialect());
+        let mut operations = upstream
+            .facts
+            .paths
+            .iter()
+            .map(|(operation, _)| operation.dialect());
         operations.any(|spoken| family(spoken) == family(dialect))
     };
-    for upstream in tenant.upstreams.iter().filter(|upstream| upstream.row.enabled && speaks(upstream)) {
+    for upstream in tenant
+        .upstreams
+        .iter()
+        .filter(|upstream| upstream.row.enabled && speaks(upstream))
+    {
         for model in known(upstream) {
             let full = format!("{}/{model}", upstream.name);
-            let shared = tenant.upstreams.iter().filter(|other| other.lists(&model)).count() > 1;
+            let shared = tenant
+                .upstreams
+                .iter()
+                .filter(|other| other.lists(&model))
+                .count()
+                > 1;
             let names = [model.as_str(), full.as_str()];
             if !shared {
                 add(entry(upstream, &model, model.clone()), &names);
@@ -118,7 +153,11 @@ const fn family(dialect: Dialect) -> Dialect {
 fn known(upstream: &Upstream) -> Vec<String> {
     if upstream.row.models.is_empty() {
         let entries = Catalog::embedded().entries(upstream.facts.name);
-        entries.iter().take(MOST_KNOWN).map(|entry| entry.id.to_owned()).collect()
+        entries
+            .iter()
+            .take(MOST_KNOWN)
+            .map(|entry| entry.id.to_owned())
+            .collect()
     } else {
         upstream.row.models.clone()
     }
@@ -138,6 +177,9 @@ fn entry(upstream: &Upstream, model: &str, id: String) -> ModelEntry {
 
 fn json(body: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::whole(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     response
 }

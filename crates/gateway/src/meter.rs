@@ -111,7 +111,8 @@ impl Meter {
 
     /// What passed, when the provider did not say what it counted. Counting is free.
     fn estimated(&self, events: u64, bytes: u64) -> Usage {
-        let Some((asked, operation)) = self.asked.filter(|(_, operation)| !operation.is_count()) else {
+        let Some((asked, operation)) = self.asked.filter(|(_, operation)| !operation.is_count())
+        else {
             return Usage::default();
         };
         Usage {
@@ -127,7 +128,9 @@ impl Meter {
     }
 
     fn settle(&mut self, outcome: Outcome, usage: Usage) {
-        let Some(reservation) = self.reservation.take() else { return };
+        let Some(reservation) = self.reservation.take() else {
+            return;
+        };
         reservation.settle(outcome, &usage);
         let price = |served: &Served| {
             let entry = catalog::find(served.facts.name, &served.model)?;
@@ -163,7 +166,11 @@ impl Drop for Meter {
     fn drop(&mut self) {
         if self.reservation.is_some() {
             let (events, bytes) = self.answered;
-            let usage = if bytes > 0 { self.estimated(events, bytes) } else { Usage::default() };
+            let usage = if bytes > 0 {
+                self.estimated(events, bytes)
+            } else {
+                Usage::default()
+            };
             self.settle(Outcome::ClientClosed, usage);
         }
     }

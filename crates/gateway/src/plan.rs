@@ -27,14 +27,28 @@ const MOST_ATTEMPTS: usize = 8;
 
 /// Where a model's name leads, in order: an alias, then `provider/model`, then a bare name that
 /// exactly one provider has.
-pub(crate) fn resolve(tenant: Option<&Tenant>, name: &str, operation: Operation) -> Result<Vec<Target>, Problem> {
-    let tenant = tenant.filter(|tenant| !tenant.upstreams.is_empty()).ok_or_else(|| {
-        Problem::new(Kind::ModelNotFound, "No provider is set up yet. Add one with `mirk provider add`.")
-    })?;
+pub(crate) fn resolve(
+    tenant: Option<&Tenant>,
+    name: &str,
+    operation: Operation,
+) -> Result<Vec<Target>, Problem> {
+    let tenant = tenant
+        .filter(|tenant| !tenant.upstreams.is_empty())
+        .ok_or_else(|| {
+            Problem::new(
+                Kind::ModelNotFound,
+                "No provider is set up yet. Add one with `mirk provider add`.",
+            )
+        })?;
     if let Some(targets) = tenant.routes.get(name) {
-        let found: Vec<_> = targets.iter().filter_map(|target| addressed(tenant, target)).collect();
+        let found: Vec<_> = targets
+            .iter()
+            .filter_map(|target| addressed(tenant, target))
+            .collect();
         if found.is_empty() {
-            return Err(not_found("None of the targets of this route is there and enabled."));
+            return Err(not_found(
+                "None of the targets of this route is there and enabled.",
+            ));
         }
         return Ok(found);
     }
@@ -42,12 +56,20 @@ pub(crate) fn resolve(tenant: Option<&Tenant>, name: &str, operation: Operation)
         return Ok(vec![target]);
     }
     let provider = name.split_once('/').map(|(provider, _)| provider);
-    match tenant.upstreams.iter().find(|upstream| Some(&*upstream.name) == provider) {
+    match tenant
+        .upstreams
+        .iter()
+        .find(|upstream| Some(&*upstream.name) == provider)
+    {
         Some(upstream) if upstream.row.enabled => {
-            return Err(not_found("This provider does not list this model. `mirk model list` shows those it does."));
+            return Err(not_found(
+                "This provider does not list this model. `mirk model list` shows those it does.",
+            ));
         }
         Some(_) => {
-            return Err(not_found("This provider is disabled. `mirk provider enable` lets requests go there again."));
+            return Err(not_found(
+                "This provider is disabled. `mirk provider enable` lets requests go there again.",
+            ));
         }
         None => {}
     }
@@ -59,28 +81,51 @@ fn addressed(tenant: &Tenant, name: &str) -> Option<Target> {
     let (provider, model) = name.split_once('/')?;
     let upstream = enabled(tenant).find(|upstream| &*upstream.name == provider)?;
     let is_there = upstream.row.models.is_empty() || upstream.lists(model);
-    (!model.is_empty() && is_there).then(|| Target { upstream: Arc::clone(upstream), model: Arc::from(model) })
+    (!model.is_empty() && is_there).then(|| Target {
+        upstream: Arc::clone(upstream),
+        model: Arc::from(model),
+    })
 }
 
 fn enabled(tenant: &Tenant) -> impl Iterator<Item = &Arc<Upstream>> {
-    tenant.upstreams.iter().filter(|upstream| upstream.row.enabled)
+    tenant
+        .upstreams
+        .iter()
+        .filter(|upstream| upstream.row.enabled)
 }
 
 /// Those that list the model; else, of those that speak the request's dialect and have no list,
 /// those whose kind is known to have it; else, unless the name has a slash and so may have been
 /// meant for a provider that is not there, any of them.
 fn bare(tenant: &Tenant, name: &str, operation: Operation) -> Result<Target, Problem> {
-    let unlisted =
-        || enabled(tenant).filter(|upstream| upstream.row.models.is_empty() && upstream.facts.serves(operation));
+    let unlisted = || {
+        enabled(tenant)
+            .filter(|upstream| upstream.row.models.is_empty() && upstream.facts.serves(operation))
+    };
     let ranks: [Vec<&Arc<Upstream>>; 3] = [
-        enabled(tenant).filter(|upstream| upstream.lists(name)).collect(),
-        unlisted().filter(|upstream| catalog::find(upstream.facts.name, name).is_some()).collect(),
+        enabled(tenant)
+            .filter(|upstream| upstream.lists(name))
+            .collect(),
+        unlisted()
+            .filter(|upstream| catalog::find(upstream.facts.name, name).is_some())
+            .collect(),
         unlisted().filter(|_| !name.contains('/')).collect(),
     ];
-    match ranks.iter().find(|rank| !rank.is_empty()).map(Vec::as_slice) {
-        Some([only]) => Ok(Target { upstream: Arc::clone(only), model: Arc::from(name) }),
-        Some(_) => Err(not_found("More than one provider may have this model. Ask for it as provider/model.")),
-        None => Err(not_found("No provider has this model. `mirk model list` shows those there are.")),
+    match ranks
+        .iter()
+        .find(|rank| !rank.is_empty())
+        .map(Vec::as_slice)
+    {
+        Some([only]) => Ok(Target {
+            upstream: Arc::clone(only),
+            model: Arc::from(name),
+        }),
+        Some(_) => Err(not_found(
+            "More than one provider may have this model. Ask for it as provider/model.",
+        )),
+        None => Err(not_found(
+            "No provider has this model. `mirk model list` shows those there are.",
+        )),
     }
 }
 
@@ -91,11 +136,15 @@ fn not_found(words: &'static str) -> Problem {
 /// The attempts for `targets`: every credential of each, starting with the one whose turn it
 /// is; those that are cooling down come last.
 pub(crate) fn attempts(targets: &[Target], operation: Operation) -> Result<Vec<Attempt>, Problem> {
-    let speaking: Vec<_> =
-        targets.iter().filter(|target| target.upstream.facts.serves(operation)).collect();
+    let speaking: Vec<_> = targets
+        .iter()
+        .filter(|target| target.upstream.facts.serves(operation))
+        .collect();
     if speaking.is_empty() {
         let dialect = operation.dialect();
-        let words = format!("The provider of this model does not speak {dialect}; ask it in a dialect it speaks.");
+        let words = format!(
+            "The provider of this model does not speak {dialect}; ask it in a dialect it speaks."
+        );
         return Err(Problem::new(Kind::BadRequest, words).about("model"));
     }
     let mut attempts = Vec::new();
@@ -104,8 +153,17 @@ pub(crate) fn attempts(targets: &[Target], operation: Operation) -> Result<Vec<A
         let credentials = &target.upstream.credentials;
         let turn = target.upstream.turn.fetch_add(1, Ordering::Relaxed);
         let start = turn.checked_rem(credentials.len()).unwrap_or(0);
-        for credential in credentials.iter().cycle().skip(start).take(credentials.len()) {
-            let rank = if credential.pool.is_parked() { &mut cooling } else { &mut attempts };
+        for credential in credentials
+            .iter()
+            .cycle()
+            .skip(start)
+            .take(credentials.len())
+        {
+            let rank = if credential.pool.is_parked() {
+                &mut cooling
+            } else {
+                &mut attempts
+            };
             rank.push(Attempt {
                 upstream: Arc::clone(&target.upstream),
                 credential: Arc::clone(credential),
@@ -116,7 +174,8 @@ pub(crate) fn attempts(targets: &[Target], operation: Operation) -> Result<Vec<A
     attempts.append(&mut cooling);
     attempts.truncate(MOST_ATTEMPTS);
     if attempts.is_empty() {
-        let words = "No usable credential is stored for this provider. Add one with `mirk credential add`.";
+        let words =
+            "No usable credential is stored for this provider. Add one with `mirk credential add`.";
         return Err(Problem::new(Kind::NoCredential, words));
     }
     Ok(attempts)

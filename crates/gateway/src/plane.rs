@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, atomic::AtomicUsize},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize},
+    },
 };
 
 use http::HeaderValue;
@@ -48,6 +51,8 @@ pub(crate) struct Upstream {
 pub(crate) struct Credential {
     sealed: Sealed,
     pub(crate) pool: Arc<OriginPool>,
+    /// Whether the audit log has been told that the credential is damaged.
+    pub(crate) is_reported: AtomicBool,
     opened: Mutex<Option<Opened>>,
 }
 
@@ -94,29 +99,64 @@ impl Plane {
     pub(crate) fn build(directory: &Directory, vault: &Vault, egress: &Egress, old: &Self) -> Self {
         let mut plane = Self::default();
         for (kid, row) in &directory.keys {
-            if directory.blocked.contains(kid) || !vault.row_mac_valid(&row.mac_input(), &row.row_mac) {
+            if directory.blocked.contains(kid)
+                || !vault.row_mac_valid(&row.mac_input(), &row.row_mac)
+            {
                 continue;
             }
-            let life = old.keys.get(kid).map_or_else(Arc::default, |key| Arc::clone(&key.life));
-            plane.keys.insert(*kid, Key { row: Arc::clone(row), life });
+            let life = old
+                .keys
+                .get(kid)
+                .map_or_else(Arc::default, |key| Arc::clone(&key.life));
+            plane.keys.insert(
+                *kid,
+                Key {
+                    row: Arc::clone(row),
+                    life,
+                },
+            );
         }
         for (kid, key) in &old.keys {
-            if plane.keys.get(kid).is_none_or(|key| key.row.revoked_at.is_some()) {
+            if plane
+                .keys
+                .get(kid)
+                .is_none_or(|key| key.row.revoked_at.is_some())
+            {
                 key.life.revoke();
             }
         }
         let known = |mac_input: &[u8], mac: &[u8; 32]| vault.row_mac_valid(mac_input, mac);
-        for row in directory.providers.iter().filter(|row| known(&row.mac_input(), &row.row_mac)) {
+        for row in directory
+            .providers
+            .iter()
+            .filter(|row| known(&row.mac_input(), &row.row_mac))
+        {
             let credentials = directory
                 .credentials
                 .iter()
-                .filter(|credential| credential.provider == row.id && credential.tenant == row.tenant)
-                .map(|credential| (credential, known(&credential.mac_input(), &credential.row_mac)));
+                .filter(|credential| {
+                    credential.provider == row.id && credential.tenant == row.tenant
+                })
+                .map(|credential| {
+                    (
+                        credential,
+                        known(&credential.mac_input(), &credential.row_mac),
+                    )
+                });
             if let Some(upstream) = Upstream::build(row, credentials, egress) {
-                plane.tenants.entry(row.tenant).or_default().upstreams.push(Arc::new(upstream));
+                plane
+                    .tenants
+                    .entry(row.tenant)
+                    .or_default()
+                    .upstreams
+                    .push(Arc::new(upstream));
             }
         }
-        for row in directory.routes.iter().filter(|row| known(&row.mac_input(), &row.row_mac)) {
+        for row in directory
+            .routes
+            .iter()
+            .filter(|row| known(&row.mac_input(), &row.row_mac))
+        {
             let tenant = plane.tenants.entry(row.tenant).or_default();
             tenant.routes.insert(row.alias.clone(), row.targets.clone());
         }
@@ -150,7 +190,9 @@ impl Upstream {
             // A credential that is bound to another origin is never opened for this one, and one
             // that somebody else wrote for none. Neither is replaced by asking without.
             let (list, sealed) = match (is_genuine, credential.origin == origin.to_string()) {
-                (true, true) if credential.enabled => (&mut credentials, Sealed::Row(Arc::clone(credential))),
+                (true, true) if credential.enabled => {
+                    (&mut credentials, Sealed::Row(Arc::clone(credential)))
+                }
                 (true, true) => continue,
                 (true, false) => (&mut unusable, Sealed::Elsewhere),
                 (false, _) => (&mut unusable, Sealed::Damaged),
@@ -159,7 +201,10 @@ impl Upstream {
         }
         credentials.append(&mut unusable);
         if credentials.is_empty() && facts.may_lack_credential {
-            credentials.push(Arc::new(Credential::new(Sealed::Nothing, egress.pool(&origin, None))));
+            credentials.push(Arc::new(Credential::new(
+                Sealed::Nothing,
+                egress.pool(&origin, None),
+            )));
         }
         Some(Self {
             row: Arc::clone(row),
@@ -179,7 +224,12 @@ impl Upstream {
 
 impl Credential {
     fn new(sealed: Sealed, pool: Arc<OriginPool>) -> Self {
-        Self { sealed, pool, opened: Mutex::default() }
+        Self {
+            sealed,
+            pool,
+            is_reported: AtomicBool::new(false),
+            opened: Mutex::default(),
+        }
     }
 
     /// The header that carries the secret, and the secret itself so that an echo of it can be
@@ -200,15 +250,19 @@ impl Credential {
         if let Some(opened) = opened.as_ref().filter(|opened| now < opened.until) {
             return Ok(Some((opened.header.clone(), Arc::clone(&opened.secret))));
         }
-        let place =
-            Place::of(row.tenant, "credential", row.id.as_bytes(), "sealed").at_generation(row.generation);
+        let place = Place::of(row.tenant, "credential", row.id.as_bytes(), "sealed")
+            .at_generation(row.generation);
         let secret = vault
             .open_sealed(&place, SealKind::ProviderKey, &row.sealed)
             .map_err(|_integrity| integrity())?;
         let header = header(facts, secret.expose())?;
         let secret = Arc::new(secret);
         let until = now.saturating_add(OPENED_FOR);
-        *opened = Some(Opened { header: header.clone(), secret: Arc::clone(&secret), until });
+        *opened = Some(Opened {
+            header: header.clone(),
+            secret: Arc::clone(&secret),
+            until,
+        });
         Ok(Some((header, secret)))
     }
 }

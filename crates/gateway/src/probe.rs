@@ -66,7 +66,9 @@ impl Probe {
 
 /// Asks a provider of this kind at `base` for something that takes a good credential.
 pub async fn probe(egress: &Egress, facts: &Facts, base: &BaseUrl, secret: Option<&[u8]>) -> Probe {
-    let Some(request) = request(facts, base, secret) else { return Probe::Blocked };
+    let Some(request) = request(facts, base, secret) else {
+        return Probe::Blocked;
+    };
     let pool = egress.pool(&base.origin(), None);
     let sent = tokio::time::timeout(Duration::from_secs(15), egress.send(&pool, request)).await;
     match sent {
@@ -87,18 +89,26 @@ pub async fn probe(egress: &Egress, facts: &Facts, base: &BaseUrl, secret: Optio
 
 fn request(facts: &Facts, base: &BaseUrl, secret: Option<&[u8]>) -> Option<Request<Full<Bytes>>> {
     let target = facts.probe_target(base);
-    let uri = if base.origin().is_https() { format!("https://{}{target}", base.authority()) } else { target };
+    let uri = if base.origin().is_https() {
+        format!("https://{}{target}", base.authority())
+    } else {
+        target
+    };
     let mut request = Request::new(Full::new(Bytes::new()));
     *request.method_mut() = Method::GET;
     *request.uri_mut() = uri.parse().ok()?;
     let headers = request.headers_mut();
     headers.insert(header::HOST, HeaderValue::from_str(base.authority()).ok()?);
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(
+        header::ACCEPT_ENCODING,
+        HeaderValue::from_static("identity"),
+    );
     if facts.auth.header() == "x-api-key" {
         headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
     }
     if let Some(secret) = secret {
-        let mut value = HeaderValue::from_bytes(&[facts.auth.prefix().as_bytes(), secret].concat()).ok()?;
+        let mut value =
+            HeaderValue::from_bytes(&[facts.auth.prefix().as_bytes(), secret].concat()).ok()?;
         value.set_sensitive(true);
         headers.insert(HeaderName::from_static(facts.auth.header()), value);
     }

@@ -86,7 +86,9 @@ impl Tail {
     /// Whether whole events only were sent. Lines end in CR, LF or both; a blank one ends an event.
     fn ends_event(self) -> bool {
         let all = self.0.as_slice();
-        let line = all.strip_suffix(b"\n").map(|rest| rest.strip_suffix(b"\r").unwrap_or(rest));
+        let line = all
+            .strip_suffix(b"\n")
+            .map(|rest| rest.strip_suffix(b"\r").unwrap_or(rest));
         let line = line.or_else(|| all.strip_suffix(b"\r"));
         line.is_some_and(|line| line.ends_with(b"\n") || line.ends_with(b"\r"))
     }
@@ -112,7 +114,10 @@ enum End {
 
 impl std::fmt::Debug for Relay {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Relay").field("leg", &self.leg).field("end", &self.end).finish_non_exhaustive()
+        out.debug_struct("Relay")
+            .field("leg", &self.leg)
+            .field("end", &self.end)
+            .finish_non_exhaustive()
     }
 }
 
@@ -154,7 +159,9 @@ impl Relay {
         const MOST: usize = 64 * 1024;
         let mut read = Vec::new();
         loop {
-            let Some(upstream) = &mut self.upstream else { return false };
+            let Some(upstream) = &mut self.upstream else {
+                return false;
+            };
             match std::future::poll_fn(|cx| upstream.poll_piece(cx)).await {
                 Some(Ok(piece)) => {
                     if self.tap.feed(&piece).is_err() {
@@ -189,7 +196,10 @@ impl Relay {
         self.meter.take()
     }
 
-    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+    pub(crate) fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BrokenOff>>> {
         match self.end {
             End::Running => {}
             End::Flushing => {
@@ -207,7 +217,9 @@ impl Relay {
         if let Some(ahead) = self.ahead.take().filter(|ahead| !ahead.is_empty()) {
             return Poll::Ready(Some(Ok(self.hand_on(ahead))));
         }
-        let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
+        let Some(upstream) = &mut self.upstream else {
+            return Poll::Ready(None);
+        };
         match upstream.poll_piece(cx) {
             Poll::Ready(Some(Ok(piece))) => {
                 if self.tap.feed(&piece).is_err() {
@@ -240,10 +252,16 @@ impl Relay {
 
     fn is_revoked(&mut self, cx: &mut Context<'_>) -> bool {
         let life = &self.life;
-        let revocation = self.revocation.get_or_insert_with(|| Box::pin(life.revocation()));
+        let revocation = self
+            .revocation
+            .get_or_insert_with(|| Box::pin(life.revocation()));
         // Polled first, so that a revocation from here on wakes this task.
         let woken = revocation.as_mut().poll(cx).is_ready();
-        if self.leg.expires.is_some_and(|expires| self.clock.mono() >= expires) {
+        if self
+            .leg
+            .expires
+            .is_some_and(|expires| self.clock.mono() >= expires)
+        {
             self.life.revoke();
         }
         woken || self.life.is_revoked()
@@ -252,13 +270,20 @@ impl Relay {
     /// The upstream ended its body: whole, or only seemingly so.
     fn end(&mut self) -> Poll<Option<Result<Bytes, BrokenOff>>> {
         let tapped = self.tapped();
-        if (self.leg.is_stream || self.leg.is_close_delimited) && !tapped.terminal && !tapped.error_in_band {
+        if (self.leg.is_stream || self.leg.is_close_delimited)
+            && !tapped.terminal
+            && !tapped.error_in_band
+        {
             return self.break_off(Outcome::Incomplete, &cut(), &tapped);
         }
         self.end = End::Done;
         self.upstream = None;
         if let Some(meter) = self.meter.take() {
-            let outcome = if tapped.error_in_band { Outcome::Failed } else { Outcome::Ok };
+            let outcome = if tapped.error_in_band {
+                Outcome::Failed
+            } else {
+                Outcome::Ok
+            };
             meter.finish(outcome, &tapped);
         }
         Poll::Ready(None)
@@ -295,13 +320,21 @@ impl Relay {
         let operation = self.leg.operation;
         let gap = self.said_last.gap(operation.dialect() == Dialect::Ollama);
         let event = error_event(operation, problem, &self.leg.request_id);
-        Poll::Ready(Some(Ok(if gap.is_empty() { event } else { [gap, &event].concat().into() })))
+        Poll::Ready(Some(Ok(if gap.is_empty() {
+            event
+        } else {
+            [gap, &event].concat().into()
+        })))
     }
 
     /// The key is dead: so is what it has under way.
     fn revoke(&mut self, words: &'static str) -> Poll<Option<Result<Bytes, BrokenOff>>> {
         let tapped = self.tapped();
-        self.break_off(Outcome::Revoked, &Problem::new(Kind::Unauthorized, words), &tapped)
+        self.break_off(
+            Outcome::Revoked,
+            &Problem::new(Kind::Unauthorized, words),
+            &tapped,
+        )
     }
 
     /// Nothing to hand on now: keep the client waiting politely, but not for ever.
@@ -319,7 +352,11 @@ impl Relay {
             let Some(idle_left) = idle_left.filter(|left| !left.is_zero()) else {
                 let words = "The provider fell silent in the middle of its answer.";
                 let tapped = self.tapped();
-                return self.break_off(Outcome::Incomplete, &Problem::new(Kind::UpstreamTimeout, words), &tapped);
+                return self.break_off(
+                    Outcome::Incomplete,
+                    &Problem::new(Kind::UpstreamTimeout, words),
+                    &tapped,
+                );
             };
             let ping = keep_alive(self.leg.operation.dialect());
             let mut wait = idle_left;
@@ -341,7 +378,10 @@ impl Relay {
 }
 
 fn cut() -> Problem {
-    Problem::new(Kind::UpstreamUnreachable, "The provider broke off in the middle of its answer.")
+    Problem::new(
+        Kind::UpstreamUnreachable,
+        "The provider broke off in the middle of its answer.",
+    )
 }
 
 fn since(then: u64, now: u64) -> Duration {

@@ -39,27 +39,52 @@ pub(crate) async fn reserve(
 ) -> Result<Reservation, Problem> {
     let (key, life) = (&admitted.key, &admitted.life);
     let place = life.enter(key.limits.concurrency).ok_or_else(|| {
-        limited("This key has as many requests under way as it may.", "concurrency", Duration::from_secs(1))
+        limited(
+            "This key has as many requests under way as it may.",
+            "concurrency",
+            Duration::from_secs(1),
+        )
     })?;
     if let Some(rpm) = key.limits.rpm {
-        life.requests
-            .take(1, rpm, mono)
-            .map_err(|wait| limited("This key has used its requests for this minute.", "rpm", wait))?;
+        life.requests.take(1, rpm, mono).map_err(|wait| {
+            limited(
+                "This key has used its requests for this minute.",
+                "rpm",
+                wait,
+            )
+        })?;
     }
-    let mut reservation =
-        Reservation { key: Arc::clone(key), life: Arc::clone(life), tokens: 0, calls: None, _place: place };
+    let mut reservation = Reservation {
+        key: Arc::clone(key),
+        life: Arc::clone(life),
+        tokens: 0,
+        calls: None,
+        _place: place,
+    };
     let mut windows = Vec::new();
-    windows.extend(key.limits.lifetime_calls.map(|most| (Window::Lifetime, most)));
+    windows.extend(
+        key.limits
+            .lifetime_calls
+            .map(|most| (Window::Lifetime, most)),
+    );
     windows.extend(key.limits.daily_calls.map(|most| (Window::Day(now), most)));
     if !windows.is_empty() {
         take_calls(store, key, &windows).await.map_err(|problem| {
             let midnight = Timestamp::from_day(now.day().saturating_add(1));
-            let wait = u64::try_from(midnight.as_micros().saturating_sub(now.as_micros())).unwrap_or(0);
+            let wait =
+                u64::try_from(midnight.as_micros().saturating_sub(now.as_micros())).unwrap_or(0);
             let is_daily = key.limits.daily_calls.is_some() && problem.retry_after.is_none();
-            if is_daily { problem.retry_after(Duration::from_micros(wait)) } else { problem }
+            if is_daily {
+                problem.retry_after(Duration::from_micros(wait))
+            } else {
+                problem
+            }
         })?;
         let windows = windows.into_iter().map(|(window, _)| window).collect();
-        reservation.calls = Some(Calls { store: Arc::clone(store), windows });
+        reservation.calls = Some(Calls {
+            store: Arc::clone(store),
+            windows,
+        });
     }
     Ok(reservation)
 }
@@ -76,9 +101,10 @@ async fn take_calls(store: &Store, key: &ApiKey, windows: &[(Window, u64)]) -> R
     );
     match answered.await {
         Ok(Ok(_applied)) => Ok(()),
-        Ok(Err(DbError::Limit)) => {
-            Err(Problem::new(Kind::InsufficientQuota, "This key has used all its calls."))
-        }
+        Ok(Err(DbError::Limit)) => Err(Problem::new(
+            Kind::InsufficientQuota,
+            "This key has used all its calls.",
+        )),
         Ok(Err(_)) | Err(_) => Err(Problem::new(
             Kind::StorageUnavailable,
             "The call could not be counted, so it was not made. Try again.",
@@ -88,17 +114,20 @@ async fn take_calls(store: &Store, key: &ApiKey, windows: &[(Window, u64)]) -> R
 }
 
 fn limited(words: &'static str, limit: &'static str, wait: Duration) -> Problem {
-    Problem::new(Kind::RateLimited, words).about(limit).retry_after(wait)
+    Problem::new(Kind::RateLimited, words)
+        .about(limit)
+        .retry_after(wait)
 }
 
 impl Reservation {
     /// Takes as many tokens as the request may use.
     pub(crate) fn take_tokens(&mut self, tokens: u64, mono: u64) -> Result<(), Problem> {
-        let Some(tpm) = self.key.limits.tpm else { return Ok(()) };
-        self.life
-            .tokens
-            .take(tokens, tpm, mono)
-            .map_err(|wait| limited("This key has used its tokens for this minute.", "tpm", wait))?;
+        let Some(tpm) = self.key.limits.tpm else {
+            return Ok(());
+        };
+        self.life.tokens.take(tokens, tpm, mono).map_err(|wait| {
+            limited("This key has used its tokens for this minute.", "tpm", wait)
+        })?;
         self.tokens = tokens;
         Ok(())
     }
@@ -122,7 +151,10 @@ impl Drop for Reservation {
         }
         if let Some(calls) = self.calls.take() {
             // When it cannot be written the call stays counted: never too many, perhaps too few.
-            calls.store.apply_then(counters::give_back(self.key.kid, &calls.windows), Box::new(|_given| {}));
+            calls.store.apply_then(
+                counters::give_back(self.key.kid, &calls.windows),
+                Box::new(|_given| {}),
+            );
         }
     }
 }

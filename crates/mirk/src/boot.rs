@@ -31,7 +31,9 @@ pub enum BootError {
     #[error("{0}")]
     Root(#[from] RootError),
     /// The root key is not the one that this data was encrypted under.
-    #[error("the root key is not the one that this data is encrypted under; nothing was changed. Name the right one with MIRK_ROOT_KEY")]
+    #[error(
+        "the root key is not the one that this data is encrypted under; nothing was changed. Name the right one with MIRK_ROOT_KEY"
+    )]
     WrongRoot,
     /// The key hierarchy is damaged.
     #[error("the key hierarchy in the store is damaged: {0}; restore a backup")]
@@ -47,7 +49,9 @@ pub enum BootError {
 fn in_words(error: &OpenError) -> String {
     match error {
         OpenError::Missing => "there is no installation here yet; start with `mirk up`".to_owned(),
-        OpenError::Locked => "another Mirk is using this data folder; stop it, or use its command socket".to_owned(),
+        OpenError::Locked => {
+            "another Mirk is using this data folder; stop it, or use its command socket".to_owned()
+        }
         other => other.to_string(),
     }
 }
@@ -75,7 +79,11 @@ pub struct Installation {
 ///
 /// # Errors
 /// When it cannot be opened. Nothing is made then.
-pub fn open(settings: &Settings, sources: &Sources, may_create: bool) -> Result<Installation, BootError> {
+pub fn open(
+    settings: &Settings,
+    sources: &Sources,
+    may_create: bool,
+) -> Result<Installation, BootError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let store = Arc::new(Store::open(&OpenOptions {
@@ -105,15 +113,31 @@ pub fn open(settings: &Settings, sources: &Sources, may_create: bool) -> Result<
     let vault = Arc::new(vault);
     store.attach(Arc::clone(&vault) as _);
     let is_new = known.is_none();
-    let installation = Installation { store, vault, clock, entropy, tenant, is_new, remark };
+    let installation = Installation {
+        store,
+        vault,
+        clock,
+        entropy,
+        tenant,
+        is_new,
+        remark,
+    };
     if is_new {
         installation.note_creation()?;
     }
     Ok(installation)
 }
 
-fn surroundings<'a>(settings: &'a Settings, sources: &'a Sources, install: InstallId) -> Surroundings<'a> {
-    Surroundings { environment: &sources.environment, data_dir: &settings.data_dir, install }
+fn surroundings<'a>(
+    settings: &'a Settings,
+    sources: &'a Sources,
+    install: InstallId,
+) -> Surroundings<'a> {
+    Surroundings {
+        environment: &sources.environment,
+        data_dir: &settings.data_dir,
+        install,
+    }
 }
 
 /// Where the root key of existing data is: as the settings say, else as noted when it was made.
@@ -122,10 +146,16 @@ fn root_source(store: &Store, settings: &Settings) -> Result<SecretRef, BootErro
         return Ok(source.clone());
     }
     let noted = settings::get(store, ROOT_SETTING)?;
-    let read = noted.as_deref().and_then(|text| SecretRef::parse(text).ok());
+    let read = noted
+        .as_deref()
+        .and_then(|text| SecretRef::parse(text).ok());
     read.ok_or_else(|| {
-        let words = "the settings do not say where the root key is; name it with MIRK_ROOT_KEY=file:…";
-        BootError::Root(RootError { source_name: "settings", words: words.to_owned() })
+        let words =
+            "the settings do not say where the root key is; name it with MIRK_ROOT_KEY=file:…";
+        BootError::Root(RootError {
+            source_name: "settings",
+            words: words.to_owned(),
+        })
     })
 }
 
@@ -137,21 +167,36 @@ fn create(
     sources: &Sources,
     (clock, entropy): (&dyn Clock, &dyn Entropy),
 ) -> Result<Created, BootError> {
-    let (install, tenant, now) = (InstallId::random(entropy), TenantId::random(entropy), clock.now());
+    let (install, tenant, now) = (
+        InstallId::random(entropy),
+        TenantId::random(entropy),
+        clock.now(),
+    );
     let (source, key, remark) = if let Some(source) = &settings.root_key {
-        (source.clone(), first_root(source, settings, sources, install)?, None)
+        (
+            source.clone(),
+            first_root(source, settings, sources, install)?,
+            None,
+        )
     } else {
-            let home = sources.config_home().ok_or_else(|| RootError {
-                source_name: "settings",
-                words: "no home folder is known for it; name one with MIRK_ROOT_KEY=file:…".to_owned(),
-            })?;
-            root::create(&home, &install.to_string(), entropy)?
+        let home = sources.config_home().ok_or_else(|| RootError {
+            source_name: "settings",
+            words: "no home folder is known for it; name one with MIRK_ROOT_KEY=file:…".to_owned(),
+        })?;
+        root::create(&home, &install.to_string(), entropy)?
     };
     let (vault, rows) = Vault::create(&key, entropy, install, tenant, now)
         .map_err(|error| BootError::Damaged(error.to_string()))?;
-    let mut batch = install::create(&install::Install { id: install, created_at: now })
-        .and(tenants::insert(&tenants::Tenant { id: tenant, name: "local".to_owned(), created_at: now }))
-        .and(keyring::set_root_source(source.scheme(), now));
+    let mut batch = install::create(&install::Install {
+        id: install,
+        created_at: now,
+    })
+    .and(tenants::insert(&tenants::Tenant {
+        id: tenant,
+        name: "local".to_owned(),
+        created_at: now,
+    }))
+    .and(keyring::set_root_source(source.scheme(), now));
     for row in &rows {
         batch = batch.and(keyring::insert(row));
     }
@@ -174,13 +219,18 @@ fn first_root(
     {
         return Ok(root::create_file(Path::new(path), &SystemEntropy)?);
     }
-    Ok(root::read(source, &surroundings(settings, sources, install))?)
+    Ok(root::read(
+        source,
+        &surroundings(settings, sources, install),
+    )?)
 }
 
 /// The reference as text, when it is one that works without anybody at the keyboard.
 fn noted(source: &SecretRef) -> Option<String> {
     match source {
-        SecretRef::File(path) => std::path::absolute(path).ok().map(|path| format!("file:{}", path.display())),
+        SecretRef::File(path) => std::path::absolute(path)
+            .ok()
+            .map(|path| format!("file:{}", path.display())),
         SecretRef::Keyring { service, name } => Some(format!("keyring:{service}/{name}")),
         SecretRef::Env(name) => Some(format!("env:{name}")),
         SecretRef::Credential(name) => Some(format!("credential:{name}")),
@@ -251,7 +301,13 @@ const MOST_BUNDLE: u64 = 8 * 1024 * 1024;
 pub fn roots(settings: &Settings) -> Result<Roots, Problem> {
     let read = |path: &Path| {
         let is_small = fs::metadata(path).is_ok_and(|metadata| metadata.len() <= MOST_BUNDLE);
-        if is_small { fs::read(path).map(|text| Roots::from_pem(&text)).unwrap_or_default() } else { Roots::default() }
+        if is_small {
+            fs::read(path)
+                .map(|text| Roots::from_pem(&text))
+                .unwrap_or_default()
+        } else {
+            Roots::default()
+        }
     };
     if let Some(path) = &settings.ca_file {
         let roots = read(path);
@@ -261,7 +317,10 @@ pub fn roots(settings: &Settings) -> Result<Roots, Problem> {
         }
         return Ok(roots);
     }
-    let found = BUNDLES.iter().map(|path| read(Path::new(path))).find(|roots| !roots.is_empty());
+    let found = BUNDLES
+        .iter()
+        .map(|path| read(Path::new(path)))
+        .find(|roots| !roots.is_empty());
     Ok(found.unwrap_or_default())
 }
 
@@ -277,7 +336,9 @@ impl Reach for LookUp {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|_failed| Problem::new(Kind::Internal, "the address could not be looked up"))?;
+            .map_err(|_failed| {
+                Problem::new(Kind::Internal, "the address could not be looked up")
+            })?;
         runtime.block_on(mirk_gateway::check_origin(&self.egress, &base.origin()))
     }
 }

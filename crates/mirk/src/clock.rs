@@ -12,9 +12,14 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// A clock whose steady part starts now.
-    #[expect(clippy::disallowed_methods, reason = "this is the door to the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door to the machine's clock"
+    )]
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 }
 
@@ -25,9 +30,14 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the door to the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door to the machine's clock"
+    )]
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 

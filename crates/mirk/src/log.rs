@@ -30,7 +30,12 @@ const GATHER: Duration = Duration::from_millis(100);
 
 enum Line {
     Exchange(Box<Exchange>),
-    Event { at: Timestamp, level: LogLevel, event: &'static str, words: String },
+    Event {
+        at: Timestamp,
+        level: LogLevel,
+        event: &'static str,
+        words: String,
+    },
 }
 
 #[derive(Default)]
@@ -55,7 +60,9 @@ pub struct Log {
 
 impl std::fmt::Debug for Log {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Log").field("level", &self.level).finish_non_exhaustive()
+        out.debug_struct("Log")
+            .field("level", &self.level)
+            .finish_non_exhaustive()
     }
 }
 
@@ -73,13 +80,29 @@ impl Log {
             .name("log".to_owned())
             .spawn(move || write_all(&thread, &*mac))
             .ok();
-        Arc::new(Self { level, shared, store: Some(store), writer: Mutex::new(writer) })
+        Arc::new(Self {
+            level,
+            shared,
+            store: Some(store),
+            writer: Mutex::new(writer),
+        })
     }
 
     /// Writes an event of the process itself. `words` are ours, never a request's.
-    pub fn event(&self, at: Timestamp, level: LogLevel, event: &'static str, words: impl Into<String>) {
+    pub fn event(
+        &self,
+        at: Timestamp,
+        level: LogLevel,
+        event: &'static str,
+        words: impl Into<String>,
+    ) {
         if level <= self.level {
-            self.push(Line::Event { at, level, event, words: words.into() });
+            self.push(Line::Event {
+                at,
+                level,
+                event,
+                words: words.into(),
+            });
         }
     }
 
@@ -119,7 +142,9 @@ impl Ledger for Log {
     }
 
     fn is_full(&self) -> bool {
-        self.store.as_ref().is_some_and(|store| store.ledger().is_full())
+        self.store
+            .as_ref()
+            .is_some_and(|store| store.ledger().is_full())
     }
 }
 
@@ -129,11 +154,17 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 fn write_all(shared: &Shared, mac: &dyn Mac) {
     let mut text = String::new();
-    let mut tenants = Tenants { mac, known: Vec::new() };
+    let mut tenants = Tenants {
+        mac,
+        known: Vec::new(),
+    };
     loop {
         let mut queue = lock(&shared.queue);
         while queue.lines.is_empty() && !queue.is_closed {
-            queue = shared.ready.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = shared
+                .ready
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         if !queue.is_closed {
             // Gathered, so that a busy server writes many lines with one call.
@@ -148,7 +179,9 @@ fn write_all(shared: &Shared, mac: &dyn Mac) {
             render(&mut text, line, &mut tenants);
         }
         if std::io::stderr().lock().write_all(text.as_bytes()).is_err() {
-            shared.dropped.fetch_add(lines.len() as u64, Ordering::Relaxed);
+            shared
+                .dropped
+                .fetch_add(lines.len() as u64, Ordering::Relaxed);
         }
         if is_closed {
             return;
@@ -170,13 +203,21 @@ impl Tenants<'_> {
             text.truncate(8);
             self.known.push((tenant, text));
         }
-        self.known.iter().find(|(known, _)| *known == tenant).map_or("", |(_, text)| text)
+        self.known
+            .iter()
+            .find(|(known, _)| *known == tenant)
+            .map_or("", |(_, text)| text)
     }
 }
 
 fn render(text: &mut String, line: &Line, tenants: &mut Tenants<'_>) {
     let written = match line {
-        Line::Event { at, level, event, words } => writeln!(
+        Line::Event {
+            at,
+            level,
+            event,
+            words,
+        } => writeln!(
             text,
             r#"{{"ts":"{at}","level":"{}","event":"{event}","words":{}}}"#,
             name(*level),
@@ -198,7 +239,11 @@ const fn name(level: LogLevel) -> &'static str {
     }
 }
 
-fn render_exchange(text: &mut String, exchange: &Exchange, tenants: &mut Tenants<'_>) -> std::fmt::Result {
+fn render_exchange(
+    text: &mut String,
+    exchange: &Exchange,
+    tenants: &mut Tenants<'_>,
+) -> std::fmt::Result {
     let tenant = tenants.hash(exchange.tenant);
     write!(
         text,

@@ -41,7 +41,9 @@ pub fn confirm(question: &str) -> io::Result<Option<bool>> {
     }
     ask(&format!("{question} [y/N] "))?;
     let answer = line(&mut io::stdin().lock());
-    Ok(Some(answer.is_ok_and(|answer| matches!(answer.expose().as_str(), "y" | "Y" | "yes" | "Yes"))))
+    Ok(Some(answer.is_ok_and(|answer| {
+        matches!(answer.expose().as_str(), "y" | "Y" | "yes" | "Yes")
+    })))
 }
 
 /// Reads all of standard input as a secret, without the line end at its end.
@@ -67,7 +69,10 @@ fn line(input: &mut dyn BufRead) -> io::Result<Secret<String>> {
 fn finish(text: &str) -> io::Result<Secret<String>> {
     let text = text.trim_end_matches(['\n', '\r']);
     if text.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "nothing was given"));
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "nothing was given",
+        ));
     }
     Ok(Secret::new(text.to_owned()))
 }

@@ -42,10 +42,15 @@ pub struct Surroundings<'a> {
 /// # Errors
 /// When the source is not there, not trustworthy, or does not hold a key.
 pub fn read(source: &SecretRef, around: &Surroundings<'_>) -> Result<RootKey, RootError> {
-    let refuse = |words: String| RootError { source_name: source.scheme(), words };
+    let refuse = |words: String| RootError {
+        source_name: source.scheme(),
+        words,
+    };
     if matches!(source, SecretRef::Passphrase) {
-        let passphrase = crate::prompt::hidden("Passphrase of the root key: ").map_err(|error| refuse(error.to_string()))?;
-        return root_from_passphrase(passphrase.expose(), around.install).map_err(|error| refuse(error.to_string()));
+        let passphrase = crate::prompt::hidden("Passphrase of the root key: ")
+            .map_err(|error| refuse(error.to_string()))?;
+        return root_from_passphrase(passphrase.expose(), around.install)
+            .map_err(|error| refuse(error.to_string()));
     }
     let bytes = match source {
         SecretRef::File(path) => from_file(Path::new(path), around.data_dir),
@@ -56,12 +61,17 @@ pub fn read(source: &SecretRef, around: &Surroundings<'_>) -> Result<RootKey, Ro
             .ok_or_else(|| format!("the variable {name} is not set")),
         SecretRef::Credential(name) => match around.environment.get("CREDENTIALS_DIRECTORY") {
             Some(folder) => from_file(&Path::new(folder).join(name), around.data_dir),
-            None => Err("CREDENTIALS_DIRECTORY is not set; systemd sets it for units with LoadCredential=".to_owned()),
+            None => Err(
+                "CREDENTIALS_DIRECTORY is not set; systemd sets it for units with LoadCredential="
+                    .to_owned(),
+            ),
         },
-        SecretRef::Keyring { service, name } => {
-            crate::keyring::get(service, name).map(|text| Zeroizing::new(text.expose().clone())).map_err(|error| error.to_string())
+        SecretRef::Keyring { service, name } => crate::keyring::get(service, name)
+            .map(|text| Zeroizing::new(text.expose().clone()))
+            .map_err(|error| error.to_string()),
+        SecretRef::Stdin | SecretRef::Passphrase => {
+            Err("a root key cannot come from standard input".to_owned())
         }
-        SecretRef::Stdin | SecretRef::Passphrase => Err("a root key cannot come from standard input".to_owned()),
     };
     let bytes = bytes.map_err(refuse)?;
     root_from_bytes(&bytes).map_err(|error| refuse(error.to_string()))
@@ -83,11 +93,19 @@ fn from_file(path: &Path, data_dir: &Path) -> Result<Zeroizing<Vec<u8>>, String>
     if metadata.mode() & 0o177 != 0 {
         return Err("others may read the file; run `chmod 600` on it".to_owned());
     }
-    let folder = path.parent().and_then(|parent| fs::canonicalize(parent).ok()).unwrap_or_default();
+    let folder = path
+        .parent()
+        .and_then(|parent| fs::canonicalize(parent).ok())
+        .unwrap_or_default();
     if fs::canonicalize(data_dir).is_ok_and(|data_dir| folder.starts_with(data_dir)) {
-        return Err("the file lies in the data folder, beside what it protects; move it out".to_owned());
+        return Err(
+            "the file lies in the data folder, beside what it protects; move it out".to_owned(),
+        );
     }
-    if folder.ancestors().any(|ancestor| ancestor.join(".git").exists()) {
+    if folder
+        .ancestors()
+        .any(|ancestor| ancestor.join(".git").exists())
+    {
         return Err("the file lies in a git work tree; move it out".to_owned());
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(128));
@@ -96,7 +114,9 @@ fn from_file(path: &Path, data_dir: &Path) -> Result<Zeroizing<Vec<u8>>, String>
         .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0))
         .open(path)
         .map_err(|_refused| "the file cannot be opened".to_owned())?;
-    file.take(1_024).read_to_end(&mut bytes).map_err(|_failed| "the file cannot be read".to_owned())?;
+    file.take(1_024)
+        .read_to_end(&mut bytes)
+        .map_err(|_failed| "the file cannot be read".to_owned())?;
     Ok(bytes)
 }
 
@@ -114,9 +134,14 @@ pub fn create(
     entropy.fill(&mut *bytes);
     let secret = Secret::new(BASE64.encode(&*bytes).into_bytes());
     let Err(error) = crate::keyring::set("mirk", service_name, &secret) else {
-        let key = root_from_bytes(&*bytes)
-            .map_err(|error| RootError { source_name: "keyring", words: error.to_string() })?;
-        let source = SecretRef::Keyring { service: "mirk".to_owned(), name: service_name.to_owned() };
+        let key = root_from_bytes(&*bytes).map_err(|error| RootError {
+            source_name: "keyring",
+            words: error.to_string(),
+        })?;
+        let source = SecretRef::Keyring {
+            service: "mirk".to_owned(),
+            name: service_name.to_owned(),
+        };
         return Ok((source, key, None));
     };
     let path = config_home.join("root.key");
@@ -125,7 +150,11 @@ pub fn create(
         "The root key is in {} ({error}). Back it up: without it the data cannot be read.",
         path.display()
     );
-    Ok((SecretRef::File(path.display().to_string()), key, Some(remark)))
+    Ok((
+        SecretRef::File(path.display().to_string()),
+        key,
+        Some(remark),
+    ))
 }
 
 /// Makes a root key as a file that is not there yet.
@@ -135,7 +164,10 @@ pub fn create(
 pub fn create_file(path: &Path, entropy: &dyn Entropy) -> Result<RootKey, RootError> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     entropy.fill(&mut *bytes);
-    let refuse = |words: String| RootError { source_name: "file", words };
+    let refuse = |words: String| RootError {
+        source_name: "file",
+        words,
+    };
     let key = root_from_bytes(&*bytes).map_err(|error| refuse(error.to_string()))?;
     let text = Zeroizing::new(BASE64.encode(&*bytes));
     write_new(path, text.as_bytes()).map_err(refuse)?;

@@ -15,7 +15,10 @@ pub const ACTION: &str = "provider.test";
 /// # Errors
 /// When there is no such provider. What is wrong with a provider is a result, not an error.
 pub async fn run(control: &Control, egress: &Egress, input: Value) -> Result<Value, Problem> {
-    let name = input.get("name").and_then(Value::as_str).unwrap_or_default();
+    let name = input
+        .get("name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let directory = control.store.directory();
     let row = directory
         .providers
@@ -26,12 +29,19 @@ pub async fn run(control: &Control, egress: &Egress, input: Value) -> Result<Val
             let words = "there is no such provider; `mirk provider list` shows those there are";
             Problem::new(Kind::NotFound, words).about("name")
         })?;
-    let facts = kind::by_name(&row.kind)
-        .ok_or_else(|| Problem::new(Kind::Internal, "this version does not know the provider's kind"))?;
+    let facts = kind::by_name(&row.kind).ok_or_else(|| {
+        Problem::new(
+            Kind::Internal,
+            "this version does not know the provider's kind",
+        )
+    })?;
     let base = BaseUrl::parse(&row.base_url)
         .map_err(|error| Problem::new(Kind::SsrfBlocked, error.to_string()).about("base_url"))?;
-    let credentials: Vec<_> =
-        directory.credentials.iter().filter(|credential| credential.provider == row.id).collect();
+    let credentials: Vec<_> = directory
+        .credentials
+        .iter()
+        .filter(|credential| credential.provider == row.id)
+        .collect();
     let mut results = Vec::new();
     for credential in &credentials {
         let Some(secret) = open(control, credential, &base) else {
@@ -47,17 +57,30 @@ pub async fn run(control: &Control, egress: &Egress, input: Value) -> Result<Val
     }
     if credentials.is_empty() {
         let verdict = probe(egress, facts, &base, None).await;
-        results.push(json!({"credential": null, "verdict": verdict.name(), "words": verdict.words()}));
+        results
+            .push(json!({"credential": null, "verdict": verdict.name(), "words": verdict.words()}));
     }
-    let is_good = results.iter().any(|result| result.get("verdict").is_some_and(|verdict| verdict == "good"));
+    let is_good = results.iter().any(|result| {
+        result
+            .get("verdict")
+            .is_some_and(|verdict| verdict == "good")
+    });
     Ok(json!({"name": name, "ok": is_good, "results": results}))
 }
 
-fn open(control: &Control, row: &CredentialRow, base: &BaseUrl) -> Option<mirk_model::Secret<Vec<u8>>> {
+fn open(
+    control: &Control,
+    row: &CredentialRow,
+    base: &BaseUrl,
+) -> Option<mirk_model::Secret<Vec<u8>>> {
     let is_genuine = control.vault.row_mac_valid(&row.mac_input(), &row.row_mac);
     if !is_genuine || row.origin != base.origin().to_string() {
         return None;
     }
-    let place = Place::of(row.tenant, "credential", row.id.as_bytes(), "sealed").at_generation(row.generation);
-    control.vault.open_sealed(&place, SealKind::ProviderKey, &row.sealed).ok()
+    let place = Place::of(row.tenant, "credential", row.id.as_bytes(), "sealed")
+        .at_generation(row.generation);
+    control
+        .vault
+        .open_sealed(&place, SealKind::ProviderKey, &row.sealed)
+        .ok()
 }

@@ -47,7 +47,9 @@ const PLACEHOLDERS: &[&str] = &[
 /// Whether `text` is one that samples use in place of a secret, so that it is known to everybody.
 pub fn is_placeholder(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    PLACEHOLDERS.contains(&lower.as_str()) || lower.starts_with("sk-xxx") || lower.starts_with("xxxxxxxx")
+    PLACEHOLDERS.contains(&lower.as_str())
+        || lower.starts_with("sk-xxx")
+        || lower.starts_with("xxxxxxxx")
 }
 
 #[cfg(test)]

@@ -69,7 +69,9 @@ pub(crate) fn seal(act: &Act<'_>, sealing: &Sealing<'_>) -> Result<CredentialRow
     let base = BaseUrl::parse(&sealing.provider.base_url)
         .map_err(|error| Problem::new(Kind::SsrfBlocked, error.to_string()).about("base_url"))?;
     let facts = kind::by_name(&sealing.provider.kind);
-    if !sealing.accept_mismatch && facts.is_some_and(|facts| facts.is_foreign_credential(&base, secret)) {
+    if !sealing.accept_mismatch
+        && facts.is_some_and(|facts| facts.is_foreign_credential(&base, secret))
+    {
         let words = "this credential looks like another provider's, and would be sent to an address that is not \
                      theirs; if that is meant, repeat with --accept-mismatch";
         return Err(Problem::new(Kind::CredentialHostMismatch, words).about("secret"));
@@ -107,12 +109,15 @@ pub(crate) fn add(act: &Act<'_>, input: Add) -> Result<Value, Problem> {
     };
     let row = seal(act, &sealing)?;
     let details = vec![("provider", provider.name.clone())];
-    act.commit(credentials::insert(&row), row.label.clone(), details).map_err(|error| match error {
-        DbError::Constraint => {
-            Problem::new(Kind::Conflict, "this provider has a credential of this label already").about("label")
-        }
-        other => other.into(),
-    })?;
+    act.commit(credentials::insert(&row), row.label.clone(), details)
+        .map_err(|error| match error {
+            DbError::Constraint => Problem::new(
+                Kind::Conflict,
+                "this provider has a credential of this label already",
+            )
+            .about("label"),
+            other => other.into(),
+        })?;
     Ok(shown(&row, &provider.name))
 }
 
@@ -129,10 +134,17 @@ fn shown(row: &CredentialRow, provider: &str) -> Value {
 
 pub(crate) fn list(act: &Act<'_>, _: Nothing) -> Result<Value, Problem> {
     let directory = act.control.store.directory();
-    let rows = directory.credentials.iter().filter(|row| row.tenant == act.control.tenant).map(|row| {
-        let provider = directory.providers.iter().find(|provider| provider.id == row.provider);
-        shown(row, provider.map_or("", |provider| provider.name.as_str()))
-    });
+    let rows = directory
+        .credentials
+        .iter()
+        .filter(|row| row.tenant == act.control.tenant)
+        .map(|row| {
+            let provider = directory
+                .providers
+                .iter()
+                .find(|provider| provider.id == row.provider);
+            shown(row, provider.map_or("", |provider| provider.name.as_str()))
+        });
     Ok(json!({"credentials": rows.collect::<Vec<_>>()}))
 }
 
@@ -148,6 +160,10 @@ pub(crate) fn remove(act: &Act<'_>, input: One) -> Result<Value, Problem> {
             Problem::new(Kind::NotFound, words).about("label")
         })?;
     let details = vec![("provider", provider.name.clone())];
-    act.commit(credentials::remove(row.tenant, row.id), row.label.clone(), details)?;
+    act.commit(
+        credentials::remove(row.tenant, row.id),
+        row.label.clone(),
+        details,
+    )?;
     Ok(json!({"provider": provider.name, "label": row.label, "removed": true}))
 }

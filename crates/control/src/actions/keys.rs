@@ -1,6 +1,8 @@
 //! Keys: made, listed, rotated, limited and revoked.
 
-use mirk_model::{ApiKey, KeyKind, KeyLimits, Kid, Kind, ModelFilter, Problem, ScopeSet, Secret, Timestamp};
+use mirk_model::{
+    ApiKey, KeyKind, KeyLimits, Kid, Kind, ModelFilter, Problem, ScopeSet, Secret, Timestamp,
+};
 use mirk_store::{Batch, DbError, books::keys};
 use mirk_vault::{mint, parse};
 use serde::Deserialize;
@@ -79,8 +81,12 @@ pub(crate) fn create(act: &Act<'_>, input: Create) -> Result<Value, Problem> {
     };
     let (token, key) = mint_into(act, key)?;
     let batch = keys::insert(&key, act.control.keys_per_account.into());
-    act.commit(batch, key.kid.to_string(), vec![("scopes", key.scopes.to_string())])
-        .map_err(|error| at_limit(act, error))?;
+    act.commit(
+        batch,
+        key.kid.to_string(),
+        vec![("scopes", key.scopes.to_string())],
+    )
+    .map_err(|error| at_limit(act, error))?;
     Ok(with_token(&key, &token, now))
 }
 
@@ -208,15 +214,29 @@ pub(crate) fn rotate(act: &Act<'_>, input: One) -> Result<Value, Problem> {
     let mut old = find(act, &input.kid)?;
     let now = act.control.clock.now();
     if state(&old, now) != "live" && state(&old, now) != "not yet" {
-        return Err(Problem::new(Kind::Conflict, "this key is revoked or expired; make a new one"));
+        return Err(Problem::new(
+            Kind::Conflict,
+            "this key is revoked or expired; make a new one",
+        ));
     }
-    let (token, new) = mint_into(act, ApiKey { created_at: now, version: 1, ..old.clone() })?;
+    let (token, new) = mint_into(
+        act,
+        ApiKey {
+            created_at: now,
+            version: 1,
+            ..old.clone()
+        },
+    )?;
     old.revoked_at = Some(now);
     let replaced = old.kid;
     // The old one goes first, so that a full account can rotate too.
     let batch = signed(act, &mut old).and(keys::insert(&new, act.control.keys_per_account.into()));
-    act.commit(batch, replaced.to_string(), vec![("new", new.kid.to_string())])
-        .map_err(|error| at_limit(act, error))?;
+    act.commit(
+        batch,
+        replaced.to_string(),
+        vec![("new", new.kid.to_string())],
+    )
+    .map_err(|error| at_limit(act, error))?;
     let mut value = with_token(&new, &token, now);
     if let Some(fields) = value.as_object_mut() {
         fields.insert("replaces".to_owned(), Value::from(replaced.as_str()));
@@ -248,18 +268,31 @@ fn signed(act: &Act<'_>, key: &mut ApiKey) -> Batch {
 
 fn find(act: &Act<'_>, kid: &str) -> Result<ApiKey, Problem> {
     let missing = || {
-        Problem::new(Kind::NotFound, "there is no such key; `mirk key list` shows those there are").about("kid")
+        Problem::new(
+            Kind::NotFound,
+            "there is no such key; `mirk key list` shows those there are",
+        )
+        .about("kid")
     };
     let kid = Kid::parse(kid.as_bytes()).ok_or_else(missing)?;
     let key = keys::get(&*act.control.store, act.control.tenant, kid)?;
     // A row that somebody else wrote is not signed anew.
-    key.filter(|key| act.control.vault.row_mac_valid(&key.mac_input(), &key.row_mac)).ok_or_else(missing)
+    key.filter(|key| {
+        act.control
+            .vault
+            .row_mac_valid(&key.mac_input(), &key.row_mac)
+    })
+    .ok_or_else(missing)
 }
 
 fn check_limits(limits: &KeyLimits) -> Result<(), Problem> {
-    let zero = [("rpm", limits.rpm), ("tpm", limits.tpm), ("concurrency", limits.concurrency)]
-        .into_iter()
-        .find(|(_, limit)| *limit == Some(0));
+    let zero = [
+        ("rpm", limits.rpm),
+        ("tpm", limits.tpm),
+        ("concurrency", limits.concurrency),
+    ]
+    .into_iter()
+    .find(|(_, limit)| *limit == Some(0));
     match zero {
         Some((name, _)) => {
             let words = "must be at least 1; leave it out for no limit, or revoke the key";

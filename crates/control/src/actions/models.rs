@@ -10,13 +10,21 @@ use crate::Act;
 pub(crate) fn list(act: &Act<'_>, _: Nothing) -> Result<Value, Problem> {
     let directory = act.control.store.directory();
     let mut models = Vec::new();
-    for route in directory.routes.iter().filter(|row| row.tenant == act.control.tenant) {
+    for route in directory
+        .routes
+        .iter()
+        .filter(|row| row.tenant == act.control.tenant)
+    {
         models.push(json!({"model": route.alias, "provider": null, "leads_to": route.targets}));
     }
-    let mine = directory.providers.iter().filter(|row| row.tenant == act.control.tenant && row.enabled);
+    let mine = directory
+        .providers
+        .iter()
+        .filter(|row| row.tenant == act.control.tenant && row.enabled);
     for provider in mine {
         if provider.models.is_empty() {
-            models.push(json!({"model": format!("{}/*", provider.name), "provider": provider.name}));
+            models
+                .push(json!({"model": format!("{}/*", provider.name), "provider": provider.name}));
         }
         for model in &provider.models {
             let entry = catalog::find(&provider.kind, model);

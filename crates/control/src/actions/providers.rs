@@ -82,12 +82,14 @@ pub(crate) fn add(act: &Act<'_>, input: Add) -> Result<Value, Problem> {
         }
         None => {}
     }
-    act.commit(batch, row.name.clone(), vec![("kind", row.kind.clone())]).map_err(|error| match error {
-        DbError::Constraint => {
-            Problem::new(Kind::Conflict, "there is a provider of this name already").about("name")
-        }
-        other => other.into(),
-    })?;
+    act.commit(batch, row.name.clone(), vec![("kind", row.kind.clone())])
+        .map_err(|error| match error {
+            DbError::Constraint => {
+                Problem::new(Kind::Conflict, "there is a provider of this name already")
+                    .about("name")
+            }
+            other => other.into(),
+        })?;
     let mut value = shown(&row, usize::from(fingerprint.is_some()));
     if let (Some(fields), Some(fingerprint)) = (value.as_object_mut(), fingerprint) {
         fields.insert("fingerprint".to_owned(), Value::from(fingerprint));
@@ -98,7 +100,11 @@ pub(crate) fn add(act: &Act<'_>, input: Add) -> Result<Value, Problem> {
 fn kind(name: &str) -> Result<&'static Facts, Problem> {
     by_name(name).ok_or_else(|| {
         let known: Vec<_> = KINDS.iter().map(|facts| facts.name).collect();
-        Problem::new(Kind::Invalid, format!("must be one of {}", known.join(", "))).about("kind")
+        Problem::new(
+            Kind::Invalid,
+            format!("must be one of {}", known.join(", ")),
+        )
+        .about("kind")
     })
 }
 
@@ -110,7 +116,10 @@ fn base_url(act: &Act<'_>, facts: &Facts, given: Option<&str>) -> Result<BaseUrl
     })?;
     let blocked = |words: String| Problem::new(Kind::SsrfBlocked, words).about("base_url");
     let base = BaseUrl::parse(text).map_err(|error| blocked(error.to_string()))?;
-    act.control.policy.vet_base(&base).map_err(|error| blocked(error.to_string()))?;
+    act.control
+        .policy
+        .vet_base(&base)
+        .map_err(|error| blocked(error.to_string()))?;
     act.control.reach.check(&base)?;
     Ok(base)
 }
@@ -129,10 +138,18 @@ fn shown(row: &ProviderRow, credentials: usize) -> Value {
 
 pub(crate) fn list(act: &Act<'_>, _: Nothing) -> Result<Value, Problem> {
     let directory = act.control.store.directory();
-    let rows = directory.providers.iter().filter(|row| row.tenant == act.control.tenant).map(|row| {
-        let count = directory.credentials.iter().filter(|credential| credential.provider == row.id).count();
-        shown(row, count)
-    });
+    let rows = directory
+        .providers
+        .iter()
+        .filter(|row| row.tenant == act.control.tenant)
+        .map(|row| {
+            let count = directory
+                .credentials
+                .iter()
+                .filter(|credential| credential.provider == row.id)
+                .count();
+            shown(row, count)
+        });
     Ok(json!({"providers": rows.collect::<Vec<_>>()}))
 }
 
@@ -143,7 +160,11 @@ pub(crate) fn find(act: &Act<'_>, name: &str) -> Result<ProviderRow, Problem> {
         .providers
         .iter()
         .find(|row| row.tenant == act.control.tenant && row.name == name)
-        .filter(|row| act.control.vault.row_mac_valid(&row.mac_input(), &row.row_mac));
+        .filter(|row| {
+            act.control
+                .vault
+                .row_mac_valid(&row.mac_input(), &row.row_mac)
+        });
     row.map(|row| ProviderRow::clone(row)).ok_or_else(|| {
         let words = "there is no such provider; `mirk provider list` shows those there are";
         Problem::new(Kind::NotFound, words).about("name")
@@ -152,7 +173,8 @@ pub(crate) fn find(act: &Act<'_>, name: &str) -> Result<ProviderRow, Problem> {
 
 pub(crate) fn remove(act: &Act<'_>, input: One) -> Result<Value, Problem> {
     let row = find(act, &input.name)?;
-    let batch = credentials::remove_of_provider(row.tenant, row.id).and(providers::remove(row.tenant, row.id));
+    let batch = credentials::remove_of_provider(row.tenant, row.id)
+        .and(providers::remove(row.tenant, row.id));
     act.commit(batch, row.name.clone(), vec![])?;
     Ok(json!({"name": row.name, "removed": true}))
 }

@@ -38,10 +38,16 @@ pub(crate) fn owner(act: &Act<'_>, input: Owner) -> Result<Value, Problem> {
         epoch: 1,
         created_at: control.clock.now(),
     };
-    act.commit(insert_owner(&account).and(forget_setups()), account.id.to_string(), vec![]).map_err(|error| match error {
-        DbError::Conflict | DbError::Constraint => {
-            Problem::new(Kind::Conflict, "there is an owner already; set-up is done once")
-        }
+    act.commit(
+        insert_owner(&account).and(forget_setups()),
+        account.id.to_string(),
+        vec![],
+    )
+    .map_err(|error| match error {
+        DbError::Conflict | DbError::Constraint => Problem::new(
+            Kind::Conflict,
+            "there is an owner already; set-up is done once",
+        ),
         other => other.into(),
     })?;
     Ok(json!({"handle": account.handle, "account": account.id.to_string()}))

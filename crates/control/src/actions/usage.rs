@@ -1,6 +1,6 @@
 //! Usage: what was used and what it cost, summed up.
 
-use mirk_model::{Kind, Kid, Problem};
+use mirk_model::{Kid, Kind, Problem};
 use mirk_store::books::ledger::{By, Filter, Total, totals};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -38,18 +38,25 @@ pub(crate) fn show(act: &Act<'_>, input: Show) -> Result<Value, Problem> {
         "provider" => By::Provider,
         "model" => By::Model,
         "key" => By::Key,
-        _ => return Err(Problem::new(Kind::Invalid, "must be day, provider, model or key").about("by")),
+        _ => {
+            return Err(
+                Problem::new(Kind::Invalid, "must be day, provider, model or key").about("by"),
+            );
+        }
     };
     if !(1..=3_660).contains(&input.days) {
         return Err(Problem::new(Kind::Invalid, "must be 1 to 3660").about("days"));
     }
     let kid = input.kid.as_deref().map(|kid| {
-        Kid::parse(kid.as_bytes()).ok_or_else(|| Problem::new(Kind::NotFound, "there is no such key").about("kid"))
+        Kid::parse(kid.as_bytes())
+            .ok_or_else(|| Problem::new(Kind::NotFound, "there is no such key").about("kid"))
     });
     act.control.store.flush(PATIENCE)?;
     let now = act.control.clock.now();
     let today = mirk_model::Timestamp::from_day(now.day());
-    let back = i64::from(input.days).saturating_sub(1).saturating_mul(MICROS_PER_DAY);
+    let back = i64::from(input.days)
+        .saturating_sub(1)
+        .saturating_mul(MICROS_PER_DAY);
     let filter = Filter {
         tenant: act.control.tenant,
         kid: kid.transpose()?,

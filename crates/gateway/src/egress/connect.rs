@@ -59,22 +59,34 @@ impl Stream {
 }
 
 /// Looks the origin up and vets every address: one that is refused refuses the whole name.
-pub(super) async fn resolve(origin: &Origin, policy: &Policy) -> Result<Vec<VettedAddr>, SendError> {
+pub(super) async fn resolve(
+    origin: &Origin,
+    policy: &Policy,
+) -> Result<Vec<VettedAddr>, SendError> {
     let host = origin.host();
     let port = origin.port();
     let addresses: Vec<IpAddr> = if let Some(address) = origin.ip() {
         vec![address]
     } else {
         vet_host(host).map_err(|_blocked| SendError::Blocked)?;
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that resolves names")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that resolves names"
+        )]
         let found = tokio::net::lookup_host((host, port)).await;
         let found = found.map_err(|_unresolved| SendError::Unreachable)?;
-        found.map(|address| address.ip()).take(MOST_ADDRESSES).collect()
+        found
+            .map(|address| address.ip())
+            .take(MOST_ADDRESSES)
+            .collect()
     };
     if addresses.is_empty() {
         return Err(SendError::Unreachable);
     }
-    let vetted: Result<Vec<_>, _> = addresses.into_iter().map(|ip| vet(ip, port, policy)).collect();
+    let vetted: Result<Vec<_>, _> = addresses
+        .into_iter()
+        .map(|ip| vet(ip, port, policy))
+        .collect();
     vetted.map_err(|_blocked| SendError::Blocked)
 }
 
@@ -96,8 +108,15 @@ pub(super) async fn dial(
 }
 
 async fn tcp(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that dials")]
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that dials"
+    )]
     let stream = socket.connect(address).await?;
     stream.set_nodelay(true)?;
     if stream.peer_addr()? != address {
@@ -106,13 +125,19 @@ async fn tcp(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-async fn secure(origin: &Origin, stream: TcpStream, tls: &Arc<ClientConfig>) -> Result<Stream, SendError> {
+async fn secure(
+    origin: &Origin,
+    stream: TcpStream,
+    tls: &Arc<ClientConfig>,
+) -> Result<Stream, SendError> {
     if !origin.is_https() {
         return Ok(Stream::Plain(stream));
     }
     let name = match origin.ip() {
         Some(address) => ServerName::IpAddress(address.into()),
-        None => ServerName::try_from(origin.host().to_owned()).map_err(|_invalid| SendError::Tls)?,
+        None => {
+            ServerName::try_from(origin.host().to_owned()).map_err(|_invalid| SendError::Tls)?
+        }
     };
     let connector = TlsConnector::from(Arc::clone(tls));
     match connector.connect(name, stream).await {
@@ -122,7 +147,11 @@ async fn secure(origin: &Origin, stream: TcpStream, tls: &Arc<ClientConfig>) -> 
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
@@ -131,7 +160,11 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),

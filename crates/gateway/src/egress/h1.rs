@@ -58,17 +58,27 @@ impl H1 {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|_handshake| SendError::Broken)?;
-        Ok(Self { sender, driver: Box::new(driver), is_over: false, idle_since: 0 })
+        Ok(Self {
+            sender,
+            driver: Box::new(driver),
+            is_over: false,
+            idle_since: 0,
+        })
     }
 
     /// Whether the connection can take a request now.
     pub(super) fn is_ready(&mut self) -> bool {
         // Reading is how a close by the other side shows.
-        self.drive(&mut Context::from_waker(Waker::noop())).is_pending() && self.sender.is_ready()
+        self.drive(&mut Context::from_waker(Waker::noop()))
+            .is_pending()
+            && self.sender.is_ready()
     }
 
     /// Sends `request` and waits for the head of the answer.
-    pub(super) async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failed> {
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, Failed> {
         let mut answer = std::pin::pin!(self.sender.try_send_request(request));
         let (driver, is_over) = (&mut *self.driver, &mut self.is_over);
         let result = std::future::poll_fn(|cx| {
@@ -77,10 +87,12 @@ impl H1 {
             }
             answer.as_mut().poll(cx)
         });
-        result.await.map_err(|mut error| match error.take_message() {
-            Some(request) => Failed::Unsent(Box::new(request)),
-            None => Failed::Broken,
-        })
+        result
+            .await
+            .map_err(|mut error| match error.take_message() {
+                Some(request) => Failed::Unsent(Box::new(request)),
+                None => Failed::Broken,
+            })
     }
 
     /// Lets the connection read and write. Ready when it is over.
@@ -88,6 +100,10 @@ impl H1 {
         if !self.is_over {
             self.is_over = Pin::new(&mut *self.driver).poll(cx).is_ready();
         }
-        if self.is_over { Poll::Ready(()) } else { Poll::Pending }
+        if self.is_over {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }

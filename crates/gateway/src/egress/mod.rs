@@ -48,7 +48,11 @@ pub struct Roots(Vec<CertificateDer<'static>>);
 impl Roots {
     /// Every certificate in PEM text; what is not one is passed over.
     pub fn from_pem(text: &[u8]) -> Self {
-        Self(CertificateDer::pem_slice_iter(text).filter_map(Result::ok).collect())
+        Self(
+            CertificateDer::pem_slice_iter(text)
+                .filter_map(Result::ok)
+                .collect(),
+        )
     }
 
     /// Whether there is none.
@@ -61,7 +65,9 @@ impl Roots {
 pub(crate) async fn resolve_for_check(egress: &Egress, origin: &Origin) -> Result<(), SendError> {
     let resolve = connect::resolve(origin, &egress.policy);
     let resolved = tokio::time::timeout(egress.timeouts.connect, resolve).await;
-    resolved.map_err(|_elapsed| SendError::ConnectTimeout)?.map(|_vetted| ())
+    resolved
+        .map_err(|_elapsed| SendError::ConnectTimeout)?
+        .map(|_vetted| ())
 }
 
 /// Why a call got no answer.
@@ -102,15 +108,18 @@ impl From<SendError> for Problem {
                 Kind::UpstreamTls,
                 "The provider's certificate or TLS could not be verified; nothing was sent.",
             ),
-            SendError::ConnectTimeout => {
-                Self::new(Kind::UpstreamTimeout, "The provider did not accept a connection in time.")
-            }
-            SendError::FirstByteTimeout => {
-                Self::new(Kind::UpstreamTimeout, "The provider did not begin to answer in time.")
-            }
-            SendError::Broken => {
-                Self::new(Kind::UpstreamUnreachable, "The provider closed the connection without an answer.")
-            }
+            SendError::ConnectTimeout => Self::new(
+                Kind::UpstreamTimeout,
+                "The provider did not accept a connection in time.",
+            ),
+            SendError::FirstByteTimeout => Self::new(
+                Kind::UpstreamTimeout,
+                "The provider did not begin to answer in time.",
+            ),
+            SendError::Broken => Self::new(
+                Kind::UpstreamUnreachable,
+                "The provider closed the connection without an answer.",
+            ),
         }
     }
 }
@@ -129,7 +138,9 @@ pub struct Egress {
 
 impl fmt::Debug for Egress {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Egress").field("timeouts", &self.timeouts).finish_non_exhaustive()
+        out.debug_struct("Egress")
+            .field("timeouts", &self.timeouts)
+            .finish_non_exhaustive()
     }
 }
 
@@ -147,7 +158,13 @@ impl Egress {
         let tls = connect::tls_config(roots).map_err(|error| {
             Problem::new(Kind::Internal, format!("TLS could not be set up: {error}."))
         })?;
-        Ok(Self { tls, policy, timeouts, clock, pools: std::sync::Mutex::default() })
+        Ok(Self {
+            tls,
+            policy,
+            timeouts,
+            clock,
+            pools: std::sync::Mutex::default(),
+        })
     }
 
     /// The timeouts in force.
@@ -156,7 +173,11 @@ impl Egress {
     }
 
     /// The pool for `origin` with this credential: the same one as long as anybody holds it.
-    pub(crate) fn pool(&self, origin: &Origin, credential: Option<CredentialId>) -> Arc<OriginPool> {
+    pub(crate) fn pool(
+        &self,
+        origin: &Origin,
+        credential: Option<CredentialId>,
+    ) -> Arc<OriginPool> {
         let mut pools = lock(&self.pools);
         let key = (origin.to_string(), credential);
         if let Some(pool) = pools.get(&key).and_then(std::sync::Weak::upgrade) {
@@ -184,7 +205,10 @@ impl Egress {
     pub fn sweep(&self) {
         let mut pools = lock(&self.pools);
         pools.retain(|_, pool| pool.strong_count() > 0);
-        let live: Vec<_> = pools.values().filter_map(std::sync::Weak::upgrade).collect();
+        let live: Vec<_> = pools
+            .values()
+            .filter_map(std::sync::Weak::upgrade)
+            .collect();
         drop(pools);
         for pool in live {
             pool.sweep();
@@ -194,5 +218,7 @@ impl Egress {
 
 /// Locks, also after a panic elsewhere: the data behind these locks is always whole.
 pub(crate) fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

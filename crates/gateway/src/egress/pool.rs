@@ -79,7 +79,14 @@ enum Fresh {
 
 impl OriginPool {
     pub(super) fn new(origin: Origin, clock: Arc<dyn Clock>) -> Self {
-        Self { origin, clock, idle: Mutex::default(), shared: Mutex::default(), names: Mutex::default(), parked_until: AtomicU64::new(0) }
+        Self {
+            origin,
+            clock,
+            idle: Mutex::default(),
+            shared: Mutex::default(),
+            names: Mutex::default(),
+            parked_until: AtomicU64::new(0),
+        }
     }
 
     /// Where the connections go.
@@ -89,7 +96,10 @@ impl OriginPool {
 
     /// Passes the credential over for a while.
     pub(crate) fn park(&self, wait: Duration) {
-        self.parked_until.fetch_max(self.clock.mono().saturating_add(nanos(wait)), Ordering::Relaxed);
+        self.parked_until.fetch_max(
+            self.clock.mono().saturating_add(nanos(wait)),
+            Ordering::Relaxed,
+        );
     }
 
     /// Whether the credential rests after its provider refused it.
@@ -114,7 +124,10 @@ impl OriginPool {
         }
         // Boxed: rare, and large.
         let connect = tokio::time::timeout(egress.timeouts.connect, Box::pin(self.connect(egress)));
-        match connect.await.map_err(|_elapsed| SendError::ConnectTimeout)?? {
+        match connect
+            .await
+            .map_err(|_elapsed| SendError::ConnectTimeout)??
+        {
             Fresh::Shared(shared) => Self::send_shared(shared, request, egress).await,
             Fresh::One(connection) => {
                 let sent = self.send_one(*connection, request, egress).await;
@@ -130,10 +143,19 @@ impl OriginPool {
         request: Request<Full<Bytes>>,
         egress: &Egress,
     ) -> Result<Result<Response<UpstreamBody>, SendError>, Failed> {
-        let answer = tokio::time::timeout(egress.timeouts.first_byte, connection.exchange(request)).await;
-        let Ok(answer) = answer else { return Ok(Err(SendError::FirstByteTimeout)) };
+        let answer =
+            tokio::time::timeout(egress.timeouts.first_byte, connection.exchange(request)).await;
+        let Ok(answer) = answer else {
+            return Ok(Err(SendError::FirstByteTimeout));
+        };
         let pool = Arc::clone(self);
-        Ok(Ok(answer?.map(|body| UpstreamBody(Inner::One { body, connection: Some(connection), pool }))))
+        Ok(Ok(answer?.map(|body| {
+            UpstreamBody(Inner::One {
+                body,
+                connection: Some(connection),
+                pool,
+            })
+        })))
     }
 
     async fn send_shared(
@@ -148,7 +170,9 @@ impl OriginPool {
             shared.sender.send_request(request).await
         });
         match answer.await {
-            Ok(Ok(answer)) => Ok(answer.map(|body| UpstreamBody(Inner::Shared { body, _slot: slot }))),
+            Ok(Ok(answer)) => {
+                Ok(answer.map(|body| UpstreamBody(Inner::Shared { body, _slot: slot })))
+            }
             Ok(Err(_broken)) => Err(SendError::Broken),
             Err(_elapsed) => Err(SendError::FirstByteTimeout),
         }
@@ -160,7 +184,10 @@ impl OriginPool {
         }
         let mut shared = lock(&self.shared);
         shared.retain(|connection| !connection.sender.is_closed());
-        shared.iter().find(|connection| connection.open.load(Ordering::Relaxed) < MOST_STREAMS).cloned()
+        shared
+            .iter()
+            .find(|connection| connection.open.load(Ordering::Relaxed) < MOST_STREAMS)
+            .cloned()
     }
 
     fn take_idle(&self) -> Option<H1> {
@@ -196,7 +223,10 @@ impl OriginPool {
             // Ends with the connection; what went wrong shows in the streams on it.
             drop(driver.await);
         });
-        let shared = H2 { sender, open: Arc::default() };
+        let shared = H2 {
+            sender,
+            open: Arc::default(),
+        };
         lock(&self.shared).push(shared.clone());
         Ok(Fresh::Shared(shared))
     }
@@ -242,8 +272,15 @@ pub(crate) struct UpstreamBody(Inner);
 
 #[derive(Debug)]
 enum Inner {
-    One { body: Incoming, connection: Option<H1>, pool: Arc<OriginPool> },
-    Shared { body: Incoming, _slot: Slot },
+    One {
+        body: Incoming,
+        connection: Option<H1>,
+        pool: Arc<OriginPool>,
+    },
+    Shared {
+        body: Incoming,
+        _slot: Slot,
+    },
 }
 
 /// The upstream broke off in the middle of its answer.
@@ -253,11 +290,16 @@ pub(crate) struct Broken;
 impl UpstreamBody {
     /// The next piece, as the upstream sent it. After the last one the connection goes back to
     /// its pool.
-    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+    pub(crate) fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Broken>>> {
         loop {
             let frame = match &mut self.0 {
                 Inner::Shared { body, .. } => Pin::new(body).poll_frame(cx),
-                Inner::One { body, connection, .. } => poll_driven(body, connection.as_mut(), cx),
+                Inner::One {
+                    body, connection, ..
+                } => poll_driven(body, connection.as_mut(), cx),
             };
             match std::task::ready!(frame) {
                 Some(Ok(frame)) => match frame.into_data() {
@@ -282,7 +324,12 @@ impl UpstreamBody {
     }
 
     fn reclaim(&mut self, cx: &mut Context<'_>) {
-        let Inner::One { connection, pool, .. } = &mut self.0 else { return };
+        let Inner::One {
+            connection, pool, ..
+        } = &mut self.0
+        else {
+            return;
+        };
         if let Some(mut connection) = connection.take()
             && connection.drive(cx).is_pending()
             && connection.is_ready()

@@ -48,18 +48,35 @@ fn table(out: Out, list: &Value) -> String {
     let lines: Vec<Vec<String>> = rows(list, "events")
         .iter()
         .map(|event| {
-            ["seq", "at", "actor", "action", "object", "result", "details"].iter().map(|key| cell(event, key)).collect()
+            [
+                "seq", "at", "actor", "action", "object", "result", "details",
+            ]
+            .iter()
+            .map(|key| cell(event, key))
+            .collect()
         })
         .collect();
-    out.table(&["SEQ", "WHEN", "WHO", "WHAT", "TO WHAT", "RESULT", "DETAILS"], &lines)
+    out.table(
+        &["SEQ", "WHEN", "WHO", "WHAT", "TO WHAT", "RESULT", "DETAILS"],
+        &lines,
+    )
 }
 
 fn words(out: Out, verdict: &Value) -> String {
     let rows = cell(verdict, "rows");
     match verdict.get("first_bad").and_then(Value::as_i64) {
-        Some(seq) => format!("{} event {seq} was changed, removed or added by somebody else.", out.bad("✗")),
-        None if verdict.get("truncated").is_some_and(|cut| *cut == Value::Bool(true)) => {
-            format!("{} events behind number {rows} are missing: an anchor knows of them.", out.bad("✗"))
+        Some(seq) => format!(
+            "{} event {seq} was changed, removed or added by somebody else.",
+            out.bad("✗")
+        ),
+        None if verdict
+            .get("truncated")
+            .is_some_and(|cut| *cut == Value::Bool(true)) =>
+        {
+            format!(
+                "{} events behind number {rows} are missing: an anchor knows of them.",
+                out.bad("✗")
+            )
         }
         None => format!("{} {rows} events, each as it was written.", out.good("✓")),
     }

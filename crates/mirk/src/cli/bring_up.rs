@@ -13,14 +13,19 @@ use super::{Failure, Invocation, exit::code, out::cell};
 use crate::{
     boot,
     config::Settings,
-    serve::{run::{Running, ServeError}, socket::Office},
+    serve::{
+        run::{Running, ServeError},
+        socket::Office,
+    },
 };
 
 /// Start Mirk; the first time, set it up and print a key.
 #[derive(Debug, Args)]
-#[command(after_help = "The first time it makes the data folder, a root key outside of it and one key for your client, and asks \
+#[command(
+    after_help = "The first time it makes the data folder, a root key outside of it and one key for your client, and asks \
     whether to take over provider keys that it finds in the environment.\n\n\
-    Examples:\n  mirk up\n  mirk up --listen 127.0.0.1:9000 --yes --json")]
+    Examples:\n  mirk up\n  mirk up --listen 127.0.0.1:9000 --yes --json"
+)]
 pub(super) struct Up {
     #[command(flatten)]
     serving: Serving,
@@ -53,11 +58,16 @@ struct Serving {
 impl Serving {
     fn settings(&self, invocation: &mut Invocation) -> Result<Settings, Failure> {
         for (path, text) in [("listen", &self.listen), ("root_key", &self.root_key)] {
-            invocation.sources.flags.extend(text.clone().map(|text| (path, text)));
+            invocation
+                .sources
+                .flags
+                .extend(text.clone().map(|text| (path, text)));
         }
         let settings = invocation.settings()?;
         if rustix::process::geteuid().is_root() && !self.allow_root {
-            invocation.out.remark("mirk: running as root; a user of its own would be better (see `mirk doctor`)");
+            invocation.out.remark(
+                "mirk: running as root; a user of its own would be better (see `mirk doctor`)",
+            );
         }
         Ok(settings)
     }
@@ -67,7 +77,9 @@ impl Serve {
     pub(super) fn run(self, invocation: &mut Invocation) -> Result<u8, Failure> {
         let settings = self.serving.settings(invocation)?;
         let installation = boot::open(&settings, &invocation.sources, false)?;
-        serve(invocation, &settings, installation, |running| Ok(ready(running, &json!({}))))
+        serve(invocation, &settings, installation, |running| {
+            Ok(ready(running, &json!({})))
+        })
     }
 }
 
@@ -121,7 +133,9 @@ fn ready(running: &Running, first: &Value) -> Value {
     if let (Some(fields), Some(first)) = (ready.as_object_mut(), first.as_object()) {
         for (name, value) in first {
             let value = match value.as_str() {
-                Some(path) if name == "setup_url" => Value::from(format!("http://{}{path}", running.address)),
+                Some(path) if name == "setup_url" => {
+                    Value::from(format!("http://{}{path}", running.address))
+                }
                 _ => value.clone(),
             };
             fields.insert(name.clone(), value);
@@ -139,7 +153,10 @@ fn first_run(office: &Arc<Office>) -> Result<Value, Failure> {
     let token = data_encoding::BASE64URL_NOPAD.encode(&token);
     let mac = control.vault.session_mac(token.as_bytes());
     let batch = accounts::forget_setups().and(accounts::insert_setup(&mac, control.clock.now()));
-    control.store.apply(batch).map_err(mirk_model::Problem::from)?;
+    control
+        .store
+        .apply(batch)
+        .map_err(mirk_model::Problem::from)?;
     Ok(json!({"key": made.get("key"), "setup_url": format!("/setup/{token}")}))
 }
 
@@ -151,25 +168,43 @@ fn take_over(
     is_agreed: bool,
 ) -> Result<(), Failure> {
     for facts in KINDS {
-        let secret = facts.variable.and_then(|name| environment.get(name)).filter(|secret| !secret.is_empty());
+        let secret = facts
+            .variable
+            .and_then(|name| environment.get(name))
+            .filter(|secret| !secret.is_empty());
         let (found, input) = match (secret, facts.variable) {
             (Some(secret), Some(variable)) => {
                 let input = json!({"name": facts.name, "kind": facts.name, "secret": secret, "label": "first"});
-                (format!("{variable} is set: a key for {}", facts.title), input)
+                (
+                    format!("{variable} is set: a key for {}", facts.title),
+                    input,
+                )
             }
             _ if facts.name == "ollama" && is_there(office, facts)? => {
                 let input = json!({"name": facts.name, "kind": facts.name});
-                (format!("{} answers at {}", facts.title, facts.base_url.unwrap_or_default()), input)
+                (
+                    format!(
+                        "{} answers at {}",
+                        facts.title,
+                        facts.base_url.unwrap_or_default()
+                    ),
+                    input,
+                )
             }
             _ => continue,
         };
         let question = format!("{found}. Add it as provider `{}`?", facts.name);
         let is_agreed = is_agreed || crate::prompt::confirm(&question).ok().flatten() == Some(true);
         if !is_agreed {
-            out.remark(&format!("{found}; it was left alone. Add it later with `mirk provider add`."));
+            out.remark(&format!(
+                "{found}; it was left alone. Add it later with `mirk provider add`."
+            ));
             continue;
         }
-        match office.control.perform(&Actor::system(), "provider.add", input) {
+        match office
+            .control
+            .perform(&Actor::system(), "provider.add", input)
+        {
             Ok(added) => out.remark(&format!("{found}; added as `{}`.", cell(&added, "name"))),
             Err(problem) if problem.kind == Kind::Conflict => {}
             Err(problem) => out.remark(&format!("{found}, but it could not be added: {problem}")),
@@ -180,7 +215,9 @@ fn take_over(
 
 /// Whether a local provider answers at its usual place.
 fn is_there(office: &Arc<Office>, facts: &Facts) -> Result<bool, Failure> {
-    let Some(Ok(base)) = facts.base_url.map(mirk_provider::address::BaseUrl::parse) else { return Ok(false) };
+    let Some(Ok(base)) = facts.base_url.map(mirk_provider::address::BaseUrl::parse) else {
+        return Ok(false);
+    };
     let runtime = super::door::runtime()?;
     let verdict = runtime.block_on(mirk_gateway::probe(&office.egress, facts, &base, None));
     Ok(verdict == mirk_gateway::Probe::Good)
@@ -194,10 +231,19 @@ fn welcome(out: super::Out, ready: &Value) -> String {
             String::new(),
             "Point a client here. This key is shown once:".to_owned(),
             String::new(),
-            format!("  export ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={key}   {}", out.faint("# Claude Code")),
-            format!("  export OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={key}   {}", out.faint("# OpenAI SDKs")),
+            format!(
+                "  export ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={key}   {}",
+                out.faint("# Claude Code")
+            ),
+            format!(
+                "  export OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={key}   {}",
+                out.faint("# OpenAI SDKs")
+            ),
             String::new(),
-            format!("Make the owner's account within a day: {}", cell(ready, "setup_url")),
+            format!(
+                "Make the owner's account within a day: {}",
+                cell(ready, "setup_url")
+            ),
             out.faint("Next: mirk provider add …, mirk model list, mirk usage. Ctrl-C ends it."),
         ];
         text.push_str(&lines.join("\n"));

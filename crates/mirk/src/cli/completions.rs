@@ -7,7 +7,9 @@ use super::{Failure, Invocation};
 
 /// Print completions for a shell.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  mirk completions bash > ~/.local/share/bash-completion/completions/mirk")]
+#[command(
+    after_help = "Example:\n  mirk completions bash > ~/.local/share/bash-completion/completions/mirk"
+)]
 pub(super) struct Completions {
     shell: Shell,
 }

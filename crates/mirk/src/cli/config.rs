@@ -24,7 +24,12 @@ impl Config {
                 let rows = settings.rows();
                 let value: Map<String, Value> = rows
                     .iter()
-                    .map(|(path, text, origin)| ((*path).to_owned(), json!({"value": text, "from": origin.to_string()})))
+                    .map(|(path, text, origin)| {
+                        (
+                            (*path).to_owned(),
+                            json!({"value": text, "from": origin.to_string()}),
+                        )
+                    })
                     .collect();
                 invocation.out.result(&Value::Object(value), |out, _| {
                     let lines: Vec<Vec<String>> = rows

@@ -14,7 +14,9 @@ use super::{
 #[derive(Debug, Subcommand)]
 pub(super) enum Credential {
     /// Keep another credential for a provider
-    #[command(after_help = "Example:\n  mirk credential add --provider openai --label team --secret env:TEAM_KEY")]
+    #[command(
+        after_help = "Example:\n  mirk credential add --provider openai --label team --secret env:TEAM_KEY"
+    )]
     Add(Add),
     /// List credentials by label and fingerprint
     List,
@@ -79,10 +81,18 @@ impl Credential {
                 out.result(&list, table)
             }
             Self::Remove(remove) => {
-                confirm(remove.yes, &format!("Remove the credential {} of {}?", remove.label, remove.provider))?;
+                confirm(
+                    remove.yes,
+                    &format!(
+                        "Remove the credential {} of {}?",
+                        remove.label, remove.provider
+                    ),
+                )?;
                 let input = json!({"provider": remove.provider, "label": remove.label});
                 let removed = Door::open(invocation, false)?.perform("credential.remove", input)?;
-                out.result(&removed, |out, value| format!("{} {} is removed.", out.good("✓"), cell(value, "label")))
+                out.result(&removed, |out, value| {
+                    format!("{} {} is removed.", out.good("✓"), cell(value, "label"))
+                })
             }
         }
     }
@@ -95,7 +105,12 @@ fn table(out: Out, list: &Value) -> String {
     }
     let lines: Vec<Vec<String>> = credentials
         .iter()
-        .map(|row| ["provider", "label", "fingerprint", "origin"].iter().map(|key| cell(row, key)).collect())
+        .map(|row| {
+            ["provider", "label", "fingerprint", "origin"]
+                .iter()
+                .map(|key| cell(row, key))
+                .collect()
+        })
         .collect();
     out.table(&["PROVIDER", "LABEL", "FINGERPRINT", "ONLY FOR"], &lines)
 }

@@ -12,7 +12,9 @@ use crate::demo::{DemoError, Shown, give};
 
 /// See Mirk work end to end on a simulated provider; leaves nothing behind.
 #[derive(Debug, Args)]
-#[command(after_help = "It needs no account, no network and no settings, and takes about a second.\n\nExample:\n  mirk demo")]
+#[command(
+    after_help = "It needs no account, no network and no settings, and takes about a second.\n\nExample:\n  mirk demo"
+)]
 pub(super) struct Demo {}
 
 impl Demo {
@@ -47,7 +49,9 @@ impl From<DemoError> for Failure {
 impl Shown {
     /// Whether everything was as it should be.
     fn is_good(&self) -> bool {
-        self.trips.iter().all(|trip| trip.is_right) && self.is_chain_whole && self.sweep.findings.is_empty()
+        self.trips.iter().all(|trip| trip.is_right)
+            && self.is_chain_whole
+            && self.sweep.findings.is_empty()
     }
 
     fn to_json(&self) -> Value {
@@ -78,12 +82,21 @@ impl Shown {
 }
 
 fn screen(out: Out, shown: &Shown) -> String {
-    let mark = |good: bool| if good { out.good("✓") } else { out.bad("✗") };
+    let mark = |good: bool| {
+        if good {
+            out.good("✓")
+        } else {
+            out.bad("✗")
+        }
+    };
     let mut text = String::new();
     let mut part = |title: &str, body: &str| {
         text.extend(["\n", &out.strong(title), "\n", body.trim_end(), "\n"]);
     };
-    part("What was sent, five times, each in another dialect", &format!("  {}", shown.prompt));
+    part(
+        "What was sent, five times, each in another dialect",
+        &format!("  {}", shown.prompt),
+    );
     let trips: Vec<Vec<String>> = shown
         .trips
         .iter()
@@ -98,9 +111,25 @@ fn screen(out: Out, shown: &Shown) -> String {
             ]
         })
         .collect();
-    part("What came back, as a stream", &out.table(&["    DIALECT", "PATH", "STATUS", "STREAM", "", ""], &trips));
-    let ledger = ["provider", "model", "status", "outcome", "input_tokens", "output_tokens", "ttfb_ms", "total_ms", "cost"];
-    part("What was written down: the ledger", &table(out, &ledger, &shown.ledger));
+    part(
+        "What came back, as a stream",
+        &out.table(&["    DIALECT", "PATH", "STATUS", "STREAM", "", ""], &trips),
+    );
+    let ledger = [
+        "provider",
+        "model",
+        "status",
+        "outcome",
+        "input_tokens",
+        "output_tokens",
+        "ttfb_ms",
+        "total_ms",
+        "cost",
+    ];
+    part(
+        "What was written down: the ledger",
+        &table(out, &ledger, &shown.ledger),
+    );
     let audit = ["seq", "actor", "action", "object", "result"];
     part("And the audit log", &table(out, &audit, &shown.audit));
     part(
@@ -112,12 +141,21 @@ fn screen(out: Out, shown: &Shown) -> String {
             shown.sweep.sentence(),
         ),
     );
-    part("Now for real", &format!("  mirk up\n{}", out.faint("  Everything of this demonstration is gone from the disk.")));
+    part(
+        "Now for real",
+        &format!(
+            "  mirk up\n{}",
+            out.faint("  Everything of this demonstration is gone from the disk.")
+        ),
+    );
     text
 }
 
 fn table(out: Out, columns: &[&str], rows: &[Value]) -> String {
-    let head: Vec<String> = columns.iter().map(|name| name.to_uppercase().replace('_', " ")).collect();
+    let head: Vec<String> = columns
+        .iter()
+        .map(|name| name.to_uppercase().replace('_', " "))
+        .collect();
     let mut head: Vec<&str> = head.iter().map(String::as_str).collect();
     let first = format!("  {}", head.first().copied().unwrap_or_default());
     if let Some(slot) = head.first_mut() {

@@ -29,7 +29,11 @@ pub(crate) enum Door {
     /// A server is running.
     Server(UnixStream),
     /// No server is running; the data folder is ours.
-    Folder { control: Box<Control>, egress: Arc<Egress>, store: Arc<Store> },
+    Folder {
+        control: Box<Control>,
+        egress: Arc<Egress>,
+        store: Arc<Store>,
+    },
 }
 
 impl Door {
@@ -46,20 +50,30 @@ impl Door {
             invocation.out.remark(remark);
         }
         let egress = egress(&settings, &installation)?;
-        let reach = Arc::new(LookUp { egress: Arc::clone(&egress) });
+        let reach = Arc::new(LookUp {
+            egress: Arc::clone(&egress),
+        });
         let control = Box::new(installation.control(&settings, reach));
-        Ok(Self::Folder { control, egress, store: installation.store })
+        Ok(Self::Folder {
+            control,
+            egress,
+            store: installation.store,
+        })
     }
 
     /// Does one action.
     pub(crate) fn perform(&mut self, action: &str, input: Value) -> Result<Value, Failure> {
         match self {
             Self::Server(stream) => ask(stream, action, &input),
-            Self::Folder { control, egress, .. } if action == test_provider::ACTION => {
+            Self::Folder {
+                control, egress, ..
+            } if action == test_provider::ACTION => {
                 let runtime = runtime()?;
                 Ok(runtime.block_on(test_provider::run(control, egress, input))?)
             }
-            Self::Folder { control, .. } => Ok(control.perform(&Actor::operator(), action, input)?),
+            Self::Folder { control, .. } => {
+                Ok(control.perform(&Actor::operator(), action, input)?)
+            }
         }
     }
 }
@@ -74,11 +88,19 @@ impl Drop for Door {
 }
 
 fn egress(settings: &Settings, installation: &boot::Installation) -> Result<Arc<Egress>, Failure> {
-    let timeouts =
-        Timeouts { connect: settings.connect, first_byte: settings.first_byte, idle: settings.idle };
+    let timeouts = Timeouts {
+        connect: settings.connect,
+        first_byte: settings.first_byte,
+        idle: settings.idle,
+    };
     let roots = boot::roots(settings)?;
     let clock = Arc::clone(&installation.clock);
-    Ok(Arc::new(Egress::new(boot::policy(settings), timeouts, &roots, clock)?))
+    Ok(Arc::new(Egress::new(
+        boot::policy(settings),
+        timeouts,
+        &roots,
+        clock,
+    )?))
 }
 
 /// A runtime for one command.
@@ -102,16 +124,24 @@ fn ask(stream: &mut UnixStream, action: &str, input: &Value) -> Result<Value, Fa
     let line = zeroize::Zeroizing::new(format!("{}\n", json!({"action": action, "input": input})));
     stream.write_all(line.as_bytes()).map_err(failed)?;
     let mut answer = zeroize::Zeroizing::new(String::new());
-    BufReader::new(&*stream).read_line(&mut answer).map_err(failed)?;
+    BufReader::new(&*stream)
+        .read_line(&mut answer)
+        .map_err(failed)?;
     let mut answer: Value = serde_json::from_str(&answer)
         .map_err(|_malformed| Failure::new(code::IO, "io", "the running server hung up"))?;
     if let Some(value) = answer.get_mut("ok") {
         return Ok(value.take());
     }
     let text = |key: &str| {
-        answer.get("problem").and_then(|problem| problem.get(key)).and_then(Value::as_str).map(str::to_owned)
+        answer
+            .get("problem")
+            .and_then(|problem| problem.get(key))
+            .and_then(Value::as_str)
+            .map(str::to_owned)
     };
-    let kind = text("code").and_then(|code| Kind::by_code(&code)).unwrap_or(Kind::Internal);
+    let kind = text("code")
+        .and_then(|code| Kind::by_code(&code))
+        .unwrap_or(Kind::Internal);
     let mut problem = Problem::new(kind, text("words").unwrap_or_default());
     problem.param = text("param").map(Into::into);
     Err(problem.into())
@@ -121,7 +151,9 @@ impl From<BootError> for Failure {
     fn from(error: BootError) -> Self {
         let (code, name) = match &error {
             BootError::Store(OpenError::Locked) => (code::BUSY, "locked"),
-            BootError::Store(OpenError::Corrupt) | BootError::Damaged(_) => (code::DATA, "db_corrupt"),
+            BootError::Store(OpenError::Corrupt) | BootError::Damaged(_) => {
+                (code::DATA, "db_corrupt")
+            }
             BootError::Store(OpenError::SchemaNewer) => (code::CONFIG, "schema_newer"),
             BootError::Store(OpenError::Missing) => (code::CONFIG, "no_installation"),
             BootError::Store(OpenError::Place(_)) => (code::PERMISSION, "data_dir"),

@@ -28,7 +28,11 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(code: u8, name: &'static str, words: impl Into<String>) -> Self {
-        Self { code, name, words: words.into() }
+        Self {
+            code,
+            name,
+            words: words.into(),
+        }
     }
 
     pub(crate) fn usage(words: impl Into<String>) -> Self {
@@ -49,7 +53,9 @@ impl From<ConfigError> for Failure {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let code = match problem.kind {
-            Kind::BadRequest | Kind::Invalid | Kind::UnknownField | Kind::SsrfBlocked => code::USAGE,
+            Kind::BadRequest | Kind::Invalid | Kind::UnknownField | Kind::SsrfBlocked => {
+                code::USAGE
+            }
             Kind::VaultIntegrity => code::DATA,
             Kind::StorageUnavailable => code::BUSY,
             Kind::Forbidden | Kind::Scope | Kind::Unauthorized => code::PERMISSION,

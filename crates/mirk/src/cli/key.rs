@@ -12,7 +12,9 @@ use super::{
 #[derive(Debug, Subcommand)]
 pub(super) enum Key {
     /// Make a key; it is shown once
-    #[command(after_help = "Example:\n  mirk key create --label laptop --models 'claude-*' --rpm 60")]
+    #[command(
+        after_help = "Example:\n  mirk key create --label laptop --models 'claude-*' --rpm 60"
+    )]
     Create(Create),
     /// List keys
     List,
@@ -72,7 +74,9 @@ pub(super) struct Limits {
 
 impl Limits {
     fn put_into(&self, input: &mut Value) {
-        let Some(fields) = input.as_object_mut() else { return };
+        let Some(fields) = input.as_object_mut() else {
+            return;
+        };
         for (name, value) in [
             ("rpm", self.rpm.map(u64::from)),
             ("tpm", self.tpm.map(u64::from)),
@@ -105,7 +109,11 @@ impl Key {
             Self::Revoke { kid } => {
                 let revoked = door.perform("key.revoke", json!({"kid": kid}))?;
                 out.result(&revoked, |out, key| {
-                    format!("{} {} is revoked; requests with it are refused from now on.", out.good("✓"), cell(key, "kid"))
+                    format!(
+                        "{} {} is revoked; requests with it are refused from now on.",
+                        out.good("✓"),
+                        cell(key, "kid")
+                    )
                 })
             }
             Self::Limits { kid, limits } => {
@@ -137,7 +145,8 @@ fn fresh(out: Out, key: &Value) -> String {
         "{}\n\n  {}\n\n{}",
         "Here is the key. It is shown this once; Mirk keeps only a MAC of it.",
         out.strong(&cell(key, "key")),
-        out.faint("Whoever has it can use your quota. If it leaks: mirk key revoke ") + &cell(key, "kid"),
+        out.faint("Whoever has it can use your quota. If it leaks: mirk key revoke ")
+            + &cell(key, "kid"),
     )
 }
 
@@ -161,10 +170,19 @@ fn table(out: Out, list: &Value) -> String {
                 cell(key, "state"),
                 cell(key, "scopes"),
                 cell(key, "models"),
-                if set.is_empty() { "-".to_owned() } else { set.join(", ") },
+                if set.is_empty() {
+                    "-".to_owned()
+                } else {
+                    set.join(", ")
+                },
                 cell(key, "created_at").chars().take(10).collect(),
             ]
         })
         .collect();
-    out.table(&["KID", "LABEL", "STATE", "SCOPES", "MODELS", "LIMITS", "CREATED"], &lines)
+    out.table(
+        &[
+            "KID", "LABEL", "STATE", "SCOPES", "MODELS", "LIMITS", "CREATED",
+        ],
+        &lines,
+    )
 }

@@ -1,6 +1,9 @@
 //! The command line: what there is, how it is called, and what it exits with.
 
-#![expect(clippy::doc_markdown, reason = "doc comments of arguments are help texts, not Markdown")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments of arguments are help texts, not Markdown"
+)]
 
 mod audit;
 mod bring_up;
@@ -36,10 +39,12 @@ use out::Out;
 /// counts what it cost, and keeps nothing of what was said.
 #[derive(Debug, Parser)]
 #[command(name = "mirk", version, max_term_width = 100)]
-#[command(after_help = "First time here? `mirk demo` shows everything on a provider made of air.\n\
+#[command(
+    after_help = "First time here? `mirk demo` shows everything on a provider made of air.\n\
                         Then `mirk up` starts for real and prints what to paste into your client.\n\n\
                         Exit codes: 0 ok, 1 failed, 64 usage, 65 data corrupt, 74 input/output, \
-                        75 busy, try again, 77 not permitted, 78 configuration.")]
+                        75 busy, try again, 77 not permitted, 78 configuration."
+)]
 struct Mirk {
     #[command(flatten)]
     common: Common,
@@ -116,8 +121,14 @@ impl Invocation {
     fn new(common: &Common) -> Self {
         let mut sources = Sources::from_environment();
         sources.file.clone_from(&common.config);
-        let folder = common.data_dir.as_ref().map(|path| absolute(path).display().to_string());
-        Self { sources: sources.flag("data_dir", folder), out: Out::new(common.json) }
+        let folder = common
+            .data_dir
+            .as_ref()
+            .map(|path| absolute(path).display().to_string());
+        Self {
+            sources: sources.flag("data_dir", folder),
+            out: Out::new(common.json),
+        }
     }
 
     fn settings(&self) -> Result<Settings, Failure> {

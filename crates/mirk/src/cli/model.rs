@@ -32,15 +32,24 @@ fn table(out: Out, list: &Value) -> String {
         .iter()
         .map(|model| {
             let price = match model.get("price") {
-                Some(price) if price.is_object() => format!("{} / {}", dollars(price, "input"), dollars(price, "output")),
+                Some(price) if price.is_object() => {
+                    format!("{} / {}", dollars(price, "input"), dollars(price, "output"))
+                }
                 _ => "unpriced".to_owned(),
             };
             let leads_to = cell(model, "leads_to");
-            let price = if leads_to == "-" { price } else { format!("→ {leads_to}") };
+            let price = if leads_to == "-" {
+                price
+            } else {
+                format!("→ {leads_to}")
+            };
             vec![cell(model, "model"), cell(model, "context"), price]
         })
         .collect();
-    out.table(&["MODEL", "CONTEXT", "USD PER MILLION TOKENS IN / OUT"], &lines)
+    out.table(
+        &["MODEL", "CONTEXT", "USD PER MILLION TOKENS IN / OUT"],
+        &lines,
+    )
 }
 
 /// Pico-dollars a token are micro-dollars a million.

@@ -21,14 +21,29 @@ pub(crate) struct Out {
 impl Out {
     pub(super) fn new(is_json: bool) -> Self {
         let sources = Sources::from_environment();
-        let has = |name: &str| sources.environment.get(name).is_some_and(|value| !value.is_empty());
-        let is_dumb = sources.environment.get("TERM").is_some_and(|value| value == "dumb");
+        let has = |name: &str| {
+            sources
+                .environment
+                .get(name)
+                .is_some_and(|value| !value.is_empty())
+        };
+        let is_dumb = sources
+            .environment
+            .get("TERM")
+            .is_some_and(|value| value == "dumb");
         let is_coloured = !is_json && !is_dumb && !has("NO_COLOR") && io::stdout().is_terminal();
-        Self { is_json, is_coloured }
+        Self {
+            is_json,
+            is_coloured,
+        }
     }
 
     /// Prints a result: as one line of JSON, or in the words that `render` makes of it.
-    pub(crate) fn result(self, value: &Value, render: impl FnOnce(Self, &Value) -> String) -> Result<u8, Failure> {
+    pub(crate) fn result(
+        self,
+        value: &Value,
+        render: impl FnOnce(Self, &Value) -> String,
+    ) -> Result<u8, Failure> {
         if self.is_json {
             print(&value.to_string())?;
         } else {
@@ -65,7 +80,11 @@ impl Out {
     }
 
     fn paint(self, style: &str, words: &str) -> String {
-        if self.is_coloured { format!("\x1b[{style}m{words}\x1b[0m") } else { words.to_owned() }
+        if self.is_coloured {
+            format!("\x1b[{style}m{words}\x1b[0m")
+        } else {
+            words.to_owned()
+        }
     }
 
     /// A table with a head; columns as wide as their widest cell.
@@ -79,7 +98,10 @@ impl Out {
         let mut text = String::new();
         let names: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
         let line = |cells: &[String]| {
-            let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+            let padded = cells
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:<width$}"));
             padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         // Writing to a String does not fail.
@@ -99,8 +121,13 @@ pub(crate) fn cell(value: &Value, key: &str) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(items)) if items.is_empty() => "-".to_owned(),
         Some(Value::Array(items)) => {
-            let texts: Vec<_> =
-                items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned)).collect();
+            let texts: Vec<_> = items
+                .iter()
+                .map(|item| {
+                    item.as_str()
+                        .map_or_else(|| item.to_string(), str::to_owned)
+                })
+                .collect();
             texts.join(", ")
         }
         Some(other) => other.to_string(),
@@ -109,7 +136,10 @@ pub(crate) fn cell(value: &Value, key: &str) -> String {
 
 /// The rows at `key`.
 pub(crate) fn rows<'a>(value: &'a Value, key: &str) -> &'a [Value] {
-    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    value
+        .get(key)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 /// Prints a line of a result.
@@ -126,7 +156,8 @@ pub(super) fn print(words: &str) -> Result<(), Failure> {
 /// Prints how a command failed, and gives its exit code.
 pub(super) fn failed(out: Out, failure: &Failure) -> u8 {
     let words = if out.is_json {
-        json!({"error": {"code": failure.name, "message": failure.words, "exit": failure.code}}).to_string()
+        json!({"error": {"code": failure.name, "message": failure.words, "exit": failure.code}})
+            .to_string()
     } else {
         format!("mirk: {}", failure.words)
     };

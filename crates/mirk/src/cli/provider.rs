@@ -73,23 +73,36 @@ impl Provider {
                 out.result(&list, table)
             }
             Self::Test { name } => {
-                let tested = Door::open(invocation, false)?.perform("provider.test", json!({"name": name}))?;
+                let tested = Door::open(invocation, false)?
+                    .perform("provider.test", json!({"name": name}))?;
                 let is_good = tested.get("ok").is_some_and(|ok| *ok == Value::Bool(true));
                 out.result(&tested, verdicts)?;
                 Ok(if is_good { 0 } else { code::FAILED })
             }
             Self::Remove { name, yes } => {
-                confirm(yes, &format!("Remove the provider {name} and all its credentials?"))?;
-                let removed = Door::open(invocation, false)?.perform("provider.remove", json!({"name": name}))?;
-                out.result(&removed, |out, value| format!("{} {} is removed.", out.good("✓"), cell(value, "name")))
+                confirm(
+                    yes,
+                    &format!("Remove the provider {name} and all its credentials?"),
+                )?;
+                let removed = Door::open(invocation, false)?
+                    .perform("provider.remove", json!({"name": name}))?;
+                out.result(&removed, |out, value| {
+                    format!("{} {} is removed.", out.good("✓"), cell(value, "name"))
+                })
             }
             Self::Enable { name } => {
-                let value = Door::open(invocation, false)?.perform("provider.enable", json!({"name": name}))?;
-                out.result(&value, |out, value| format!("{} {} is enabled.", out.good("✓"), cell(value, "name")))
+                let value = Door::open(invocation, false)?
+                    .perform("provider.enable", json!({"name": name}))?;
+                out.result(&value, |out, value| {
+                    format!("{} {} is enabled.", out.good("✓"), cell(value, "name"))
+                })
             }
             Self::Disable { name } => {
-                let value = Door::open(invocation, false)?.perform("provider.disable", json!({"name": name}))?;
-                out.result(&value, |out, value| format!("{} {} is disabled.", out.good("✓"), cell(value, "name")))
+                let value = Door::open(invocation, false)?
+                    .perform("provider.disable", json!({"name": name}))?;
+                out.result(&value, |out, value| {
+                    format!("{} {} is disabled.", out.good("✓"), cell(value, "name"))
+                })
             }
         }
     }
@@ -102,15 +115,25 @@ pub(super) fn confirm(is_agreed: bool, question: &str) -> Result<(), Failure> {
     }
     match crate::prompt::confirm(question) {
         Ok(Some(true)) => Ok(()),
-        Ok(Some(false)) => Err(Failure::new(code::FAILED, "declined", "nothing was changed")),
-        Ok(None) => Err(Failure::usage("there is no terminal to ask on; repeat with --yes")),
+        Ok(Some(false)) => Err(Failure::new(
+            code::FAILED,
+            "declined",
+            "nothing was changed",
+        )),
+        Ok(None) => Err(Failure::usage(
+            "there is no terminal to ask on; repeat with --yes",
+        )),
         Err(error) => Err(Failure::io("asking", &error)),
     }
 }
 
 impl Add {
     fn run(self, invocation: &Invocation) -> Result<u8, Failure> {
-        let secret = self.secret.as_deref().map(|text| secret::fetch(invocation, text)).transpose()?;
+        let secret = self
+            .secret
+            .as_deref()
+            .map(|text| secret::fetch(invocation, text))
+            .transpose()?;
         // The first provider may be added before anything else: that makes the installation.
         let mut door = Door::open(invocation, true)?;
         let added = door.perform(
@@ -127,7 +150,9 @@ impl Add {
         )?;
         invocation.out.result(&added, |out, value| {
             let credential = match value.get("fingerprint").and_then(Value::as_str) {
-                Some(fingerprint) => format!("; its credential is sealed (fingerprint {fingerprint})"),
+                Some(fingerprint) => {
+                    format!("; its credential is sealed (fingerprint {fingerprint})")
+                }
                 None => String::new(),
             };
             format!(
@@ -135,7 +160,10 @@ impl Add {
                 out.good("✓"),
                 cell(value, "name"),
                 cell(value, "base_url"),
-                out.faint(&format!("Check it with: mirk provider test {}", cell(value, "name"))),
+                out.faint(&format!(
+                    "Check it with: mirk provider test {}",
+                    cell(value, "name")
+                )),
             )
         })
     }
@@ -149,7 +177,9 @@ fn table(out: Out, list: &Value) -> String {
     let lines: Vec<Vec<String>> = providers
         .iter()
         .map(|provider| {
-            let enabled = provider.get("enabled").is_some_and(|enabled| *enabled == Value::Bool(true));
+            let enabled = provider
+                .get("enabled")
+                .is_some_and(|enabled| *enabled == Value::Bool(true));
             vec![
                 cell(provider, "name"),
                 cell(provider, "kind"),
@@ -160,17 +190,33 @@ fn table(out: Out, list: &Value) -> String {
             ]
         })
         .collect();
-    out.table(&["NAME", "KIND", "BASE URL", "STATE", "CREDENTIALS", "MODELS"], &lines)
+    out.table(
+        &["NAME", "KIND", "BASE URL", "STATE", "CREDENTIALS", "MODELS"],
+        &lines,
+    )
 }
 
 fn verdicts(out: Out, tested: &Value) -> String {
     let lines: Vec<_> = rows(tested, "results")
         .iter()
         .map(|result| {
-            let mark = if result.get("verdict").is_some_and(|verdict| verdict == "good") { out.good("✓") } else { out.bad("✗") };
+            let mark = if result
+                .get("verdict")
+                .is_some_and(|verdict| verdict == "good")
+            {
+                out.good("✓")
+            } else {
+                out.bad("✗")
+            };
             let credential = result.get("credential").and_then(Value::as_str);
-            let with = credential.map(|label| format!(" with credential {label}")).unwrap_or_default();
-            format!("{mark} {}{with}: {}", cell(tested, "name"), cell(result, "words"))
+            let with = credential
+                .map(|label| format!(" with credential {label}"))
+                .unwrap_or_default();
+            format!(
+                "{mark} {}{with}: {}",
+                cell(tested, "name"),
+                cell(result, "words")
+            )
         })
         .collect();
     lines.join("\n")

@@ -12,12 +12,19 @@ use super::{
 #[derive(Debug, Subcommand)]
 pub(super) enum Route {
     /// Let a name lead to a model, and to others when that one fails
-    #[command(after_help = "Example:\n  mirk route set fast --to openai/gpt-5-mini,gemini/gemini-3-flash")]
+    #[command(
+        after_help = "Example:\n  mirk route set fast --to openai/gpt-5-mini,gemini/gemini-3-flash"
+    )]
     Set {
         /// The name that clients ask for
         alias: String,
         /// Where it leads, in order
-        #[arg(long, value_name = "PROVIDER/MODEL,…", value_delimiter = ',', required = true)]
+        #[arg(
+            long,
+            value_name = "PROVIDER/MODEL,…",
+            value_delimiter = ',',
+            required = true
+        )]
         to: Vec<String>,
     },
     /// List routes
@@ -34,7 +41,12 @@ impl Route {
             Self::Set { alias, to } => {
                 let set = door.perform("route.set", json!({"alias": alias, "targets": to}))?;
                 out.result(&set, |out, route| {
-                    format!("{} {} leads to {}.", out.good("✓"), cell(route, "alias"), cell(route, "targets"))
+                    format!(
+                        "{} {} leads to {}.",
+                        out.good("✓"),
+                        cell(route, "alias"),
+                        cell(route, "targets")
+                    )
                 })
             }
             Self::List => {
@@ -43,7 +55,9 @@ impl Route {
             }
             Self::Remove { alias } => {
                 let removed = door.perform("route.remove", json!({"alias": alias}))?;
-                out.result(&removed, |out, route| format!("{} {} is removed.", out.good("✓"), cell(route, "alias")))
+                out.result(&removed, |out, route| {
+                    format!("{} {} is removed.", out.good("✓"), cell(route, "alias"))
+                })
             }
         }
     }
@@ -52,9 +66,12 @@ impl Route {
 fn table(out: Out, list: &Value) -> String {
     let routes = rows(list, "routes");
     if routes.is_empty() {
-        return "There is no route yet. Make one with `mirk route set NAME --to PROVIDER/MODEL`.".to_owned();
+        return "There is no route yet. Make one with `mirk route set NAME --to PROVIDER/MODEL`."
+            .to_owned();
     }
-    let lines: Vec<Vec<String>> =
-        routes.iter().map(|route| vec![cell(route, "alias"), cell(route, "targets")]).collect();
+    let lines: Vec<Vec<String>> = routes
+        .iter()
+        .map(|route| vec![cell(route, "alias"), cell(route, "targets")])
+        .collect();
     out.table(&["NAME", "LEADS TO"], &lines)
 }

@@ -20,7 +20,12 @@ impl Routes {
         invocation.out.result(&all(), |out, value| {
             let lines: Vec<Vec<String>> = rows(value, "routes")
                 .iter()
-                .map(|route| ["method", "path", "policy"].iter().map(|key| cell(route, key)).collect())
+                .map(|route| {
+                    ["method", "path", "policy"]
+                        .iter()
+                        .map(|key| cell(route, key))
+                        .collect()
+                })
                 .collect();
             out.table(&["METHOD", "PATH", "POLICY"], &lines)
         })
@@ -28,8 +33,12 @@ impl Routes {
 }
 
 fn all() -> Value {
-    let own = OWN_ROUTES.iter().map(|route| (route.method, route.pattern, route.policy));
-    let models = ENDPOINTS.iter().map(|route| (route.method, route.pattern, route.policy.words()));
+    let own = OWN_ROUTES
+        .iter()
+        .map(|route| (route.method, route.pattern, route.policy));
+    let models = ENDPOINTS
+        .iter()
+        .map(|route| (route.method, route.pattern, route.policy.words()));
     let routes: Vec<_> = own
         .chain(models)
         .map(|(method, path, policy)| json!({"method": method, "path": path, "policy": policy}))

@@ -16,11 +16,21 @@ pub(super) fn in_arguments(arguments: &[OsString]) -> Option<Failure> {
     let mut before = String::new();
     for argument in arguments.iter().skip(1) {
         let text = argument.to_string_lossy();
-        let value = text.split_once('=').filter(|(flag, _)| flag.starts_with("--")).map_or(&*text, |(_, value)| value);
+        let value = text
+            .split_once('=')
+            .filter(|(flag, _)| flag.starts_with("--"))
+            .map_or(&*text, |(_, value)| value);
         // Labels, models and paths are free text; what looks like a known token is not one.
         if let Some(finding) = find_secret(value).filter(|_| !is_free(&before, value)) {
-            let place = if before.starts_with("--") { format!(" of {before}") } else { String::new() };
-            let words = format!("the argument{place} {}; arguments can be read by every process", finding.words());
+            let place = if before.starts_with("--") {
+                format!(" of {before}")
+            } else {
+                String::new()
+            };
+            let words = format!(
+                "the argument{place} {}; arguments can be read by every process",
+                finding.words()
+            );
             return Some(Failure::usage(words));
         }
         before = text.into_owned();
@@ -30,16 +40,22 @@ pub(super) fn in_arguments(arguments: &[OsString]) -> Option<Failure> {
 
 /// Values of these flags are names that may look random, and are no secret.
 fn is_free(flag: &str, value: &str) -> bool {
-    matches!(flag, "--data-dir" | "--config" | "--out" | "--body" | "revoke" | "rotate" | "limits")
-        && !value.starts_with("mrk_")
+    matches!(
+        flag,
+        "--data-dir" | "--config" | "--out" | "--body" | "revoke" | "rotate" | "limits"
+    ) && !value.starts_with("mrk_")
 }
 
 /// Fetches the secret that a reference names.
 pub(super) fn fetch(invocation: &Invocation, text: &str) -> Result<Secret<String>, Failure> {
-    let reference = SecretRef::parse(text).map_err(|error| Failure::usage(format!("--secret: {error}")))?;
-    let refuse = |words: String| Failure::usage(format!("--secret {}: {words}", reference.scheme()));
+    let reference =
+        SecretRef::parse(text).map_err(|error| Failure::usage(format!("--secret: {error}")))?;
+    let refuse =
+        |words: String| Failure::usage(format!("--secret {}: {words}", reference.scheme()));
     let bytes = match &reference {
-        SecretRef::Stdin => return crate::prompt::stdin_secret().map_err(|error| refuse(error.to_string())),
+        SecretRef::Stdin => {
+            return crate::prompt::stdin_secret().map_err(|error| refuse(error.to_string()));
+        }
         SecretRef::Passphrase => return Err(refuse("is for root keys only; use stdin".to_owned())),
         SecretRef::Env(name) => invocation
             .sources
@@ -50,15 +66,18 @@ pub(super) fn fetch(invocation: &Invocation, text: &str) -> Result<Secret<String
         SecretRef::File(path) => from_file(Path::new(path)).map_err(refuse)?,
         SecretRef::Credential(name) => {
             let folder = invocation.sources.environment.get("CREDENTIALS_DIRECTORY");
-            let folder = folder.ok_or_else(|| refuse("CREDENTIALS_DIRECTORY is not set".to_owned()))?;
+            let folder =
+                folder.ok_or_else(|| refuse("CREDENTIALS_DIRECTORY is not set".to_owned()))?;
             from_file(&Path::new(folder).join(name)).map_err(refuse)?
         }
         SecretRef::Keyring { service, name } => {
-            let secret = crate::keyring::get(service, name).map_err(|error| refuse(error.to_string()))?;
+            let secret =
+                crate::keyring::get(service, name).map_err(|error| refuse(error.to_string()))?;
             secret.expose().clone()
         }
     };
-    let text = String::from_utf8(bytes).map_err(|_invalid| refuse("does not hold UTF-8 text".to_owned()))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_invalid| refuse("does not hold UTF-8 text".to_owned()))?;
     let text = text.trim_end_matches(['\n', '\r']).to_owned();
     if text.is_empty() {
         return Err(refuse("is empty".to_owned()));
@@ -67,8 +86,11 @@ pub(super) fn fetch(invocation: &Invocation, text: &str) -> Result<Secret<String
 }
 
 fn from_file(path: &Path) -> Result<Vec<u8>, String> {
-    let file = fs::File::open(path).map_err(|error| format!("the file cannot be opened ({})", error.kind()))?;
-    let metadata = file.metadata().map_err(|error| format!("the file cannot be looked at ({})", error.kind()))?;
+    let file = fs::File::open(path)
+        .map_err(|error| format!("the file cannot be opened ({})", error.kind()))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| format!("the file cannot be looked at ({})", error.kind()))?;
     if !metadata.is_file() {
         return Err("is not a plain file".to_owned());
     }
@@ -76,6 +98,8 @@ fn from_file(path: &Path) -> Result<Vec<u8>, String> {
         return Err("others may read the file; run `chmod 600` on it".to_owned());
     }
     let mut bytes = Vec::with_capacity(4_096);
-    file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|error| format!("cannot be read ({})", error.kind()))?;
+    file.take(MOST_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("cannot be read ({})", error.kind()))?;
     Ok(bytes)
 }

@@ -3,15 +3,13 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{
-    Failure, Invocation,
-    door::Door,
-    out::cell,
-};
+use super::{Failure, Invocation, door::Door, out::cell};
 
 /// Make the owner's account. The password is asked for, or read from standard input.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  mirk setup --handle ada\n  printf %s \"$PASSWORD\" | mirk setup --stdin --handle ada")]
+#[command(
+    after_help = "Examples:\n  mirk setup --handle ada\n  printf %s \"$PASSWORD\" | mirk setup --stdin --handle ada"
+)]
 pub(super) struct Setup {
     /// Read the password from standard input
     #[arg(long)]
@@ -32,7 +30,11 @@ impl Setup {
         let input = json!({"handle": self.handle, "password": password.expose().as_str()});
         let made = Door::open(invocation, true)?.perform("setup.owner", input)?;
         invocation.out.result(&made, |out, value| {
-            format!("{} {} is the owner. There is no way to read the password back; keep it safe.", out.good("✓"), cell(value, "handle"))
+            format!(
+                "{} {} is the owner. There is no way to read the password back; keep it safe.",
+                out.good("✓"),
+                cell(value, "handle")
+            )
         })
     }
 }

@@ -10,9 +10,11 @@ use crate::sim;
 
 /// Run the simulated provider alone, to test your own set-up against.
 #[derive(Debug, Args)]
-#[command(after_help = "It speaks every provider's dialect and takes any credential that begins with `sim-`.\n\
+#[command(
+    after_help = "It speaks every provider's dialect and takes any credential that begins with `sim-`.\n\
     The model's name says how it behaves: sim-slow, sim-429, sim-cut, sim-500, …\n\n\
-    Example:\n  mirk sim --listen 127.0.0.1:9999")]
+    Example:\n  mirk sim --listen 127.0.0.1:9999"
+)]
 pub(super) struct Sim {
     /// Where to listen; port 0 takes any that is free
     #[arg(long, default_value = "127.0.0.1:0")]
@@ -30,12 +32,20 @@ impl Sim {
             ..sim::SimOptions::default()
         };
         door::runtime()?.block_on(async {
-            let sim = sim::Sim::start(options).await.map_err(|error| Failure::io("the simulated provider", &error))?;
+            let sim = sim::Sim::start(options)
+                .await
+                .map_err(|error| Failure::io("the simulated provider", &error))?;
             let ready = json!({"event": "ready", "url": sim.base(), "pid": std::process::id()});
             invocation.out.result(&ready, |out, _| {
-                format!("{} The simulated provider listens on {}. Ctrl-C ends it.", out.good("✓"), sim.base())
+                format!(
+                    "{} The simulated provider listens on {}. Ctrl-C ends it.",
+                    out.good("✓"),
+                    sim.base()
+                )
             })?;
-            tokio::signal::ctrl_c().await.map_err(|error| Failure::io("waiting", &error))?;
+            tokio::signal::ctrl_c()
+                .await
+                .map_err(|error| Failure::io("waiting", &error))?;
             sim.stop().await;
             Ok(0)
         })

@@ -40,7 +40,10 @@ fn table(out: Out, usage: &Value) -> String {
     let lines: Vec<Vec<String>> = groups
         .iter()
         .map(|group| {
-            let unpriced = group.get("unpriced").and_then(Value::as_u64).unwrap_or_default();
+            let unpriced = group
+                .get("unpriced")
+                .and_then(Value::as_u64)
+                .unwrap_or_default();
             let cost = cell(group, "cost");
             vec![
                 cell(group, "group"),
@@ -49,10 +52,17 @@ fn table(out: Out, usage: &Value) -> String {
                 cell(group, "input_tokens"),
                 cell(group, "cached_tokens"),
                 cell(group, "output_tokens"),
-                if unpriced == 0 { cost } else { format!("{cost} + {unpriced} unpriced") },
+                if unpriced == 0 {
+                    cost
+                } else {
+                    format!("{cost} + {unpriced} unpriced")
+                },
             ]
         })
         .collect();
     let head = cell(usage, "by").to_uppercase();
-    out.table(&[&head, "REQUESTS", "OK", "INPUT", "CACHED", "OUTPUT", "COST"], &lines)
+    out.table(
+        &[&head, "REQUESTS", "OK", "INPUT", "CACHED", "OUTPUT", "COST"],
+        &lines,
+    )
 }

@@ -125,7 +125,10 @@ pub struct ConfigError {
 
 impl ConfigError {
     pub(crate) fn new(place: impl Into<String>, words: impl Into<String>) -> Self {
-        Self { place: place.into(), words: words.into() }
+        Self {
+            place: place.into(),
+            words: words.into(),
+        }
     }
 }
 
@@ -140,12 +143,28 @@ pub struct Sources {
     pub environment: BTreeMap<String, String>,
 }
 
+/// In place of a variable's value that is not text.
+const NOT_TEXT: &str = "\u{fffd}";
+
 impl Sources {
-    /// The process's environment and nothing else. Variables that are not text are left out.
-    #[expect(clippy::disallowed_methods, reason = "this is the door to the environment")]
+    /// The process's environment and nothing else. Variables that are not text are left out; one
+    /// that is meant for Mirk is kept, as a text that [`load`] refuses.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the door to the environment"
+    )]
     pub fn from_environment() -> Self {
-        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-        Self { environment: std::env::vars_os().filter_map(text).collect(), ..Self::default() }
+        let text = |(name, value): (OsString, OsString)| {
+            let name = name.into_string().ok()?;
+            let value = value.into_string().ok();
+            value
+                .or_else(|| name.starts_with("MIRK_").then(|| NOT_TEXT.to_owned()))
+                .map(|value| (name, value))
+        };
+        Self {
+            environment: std::env::vars_os().filter_map(text).collect(),
+            ..Self::default()
+        }
     }
 
     /// Sets a setting from the command line, if it was given.
@@ -156,21 +175,29 @@ impl Sources {
     }
 
     fn variable(&self, name: &str) -> Option<&str> {
-        self.environment.get(name).map(String::as_str).filter(|text| !text.is_empty())
+        self.environment
+            .get(name)
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
     }
 
     fn home(&self, variable: &str, below: &str) -> Option<PathBuf> {
-        let named = self.variable(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        let named = self
+            .variable(variable)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute());
         named.or_else(|| Some(PathBuf::from(self.variable("HOME")?).join(below)))
     }
 
     /// The folder for configuration: `$XDG_CONFIG_HOME/mirk`, else `~/.config/mirk`.
     pub fn config_home(&self) -> Option<PathBuf> {
-        self.home("XDG_CONFIG_HOME", ".config").map(|home| home.join("mirk"))
+        self.home("XDG_CONFIG_HOME", ".config")
+            .map(|home| home.join("mirk"))
     }
 
     fn data_home(&self) -> Option<PathBuf> {
-        self.home("XDG_DATA_HOME", ".local/share").map(|home| home.join("mirk"))
+        self.home("XDG_DATA_HOME", ".local/share")
+            .map(|home| home.join("mirk"))
     }
 }
 
@@ -179,6 +206,13 @@ impl Sources {
 /// # Errors
 /// At the first setting that cannot be used.
 pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
+    if let Some((name, _)) = sources
+        .environment
+        .iter()
+        .find(|(name, text)| name.starts_with("MIRK_") && *text == NOT_TEXT)
+    {
+        return Err(ConfigError::new(name.clone(), "is not UTF-8 text"));
+    }
     let mut settings = Settings::defaults(sources);
     if let Some((path, text)) = file::read(sources)? {
         for (setting, raw, line) in file::parse(&path, &text)? {
@@ -188,14 +222,20 @@ pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
         }
     }
     for setting in SETTINGS {
-        let Some(text) = sources.variable(setting.env) else { continue };
+        let Some(text) = sources.variable(setting.env) else {
+            continue;
+        };
         take_text(&mut settings, setting, text)
             .map_err(|words| ConfigError::new(setting.env, words))?;
-        settings.origin.insert(setting.path, Origin::Environment(setting.env));
+        settings
+            .origin
+            .insert(setting.path, Origin::Environment(setting.env));
     }
     compatibility(&mut settings, sources)?;
     for (path, text) in &sources.flags {
-        let Some(setting) = SETTINGS.iter().find(|setting| setting.path == *path) else { continue };
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.path == *path) else {
+            continue;
+        };
         take_text(&mut settings, setting, text)
             .map_err(|words| ConfigError::new(format!("--{}", setting.flag()), words))?;
         settings.origin.insert(setting.path, Origin::Flag);
@@ -214,17 +254,27 @@ fn take_text(settings: &mut Settings, setting: &Setting, text: &str) -> Result<(
 /// Names that other routers read: honoured where safe, explained where not (C23).
 fn compatibility(settings: &mut Settings, sources: &Sources) -> Result<(), ConfigError> {
     if let Some(port) = sources.variable("PORT")
-        && settings.origin.get("listen").is_none_or(|origin| *origin == Origin::Default)
+        && settings
+            .origin
+            .get("listen")
+            .is_none_or(|origin| *origin == Origin::Default)
     {
-        let port: u16 = port.parse().ok().filter(|port| *port != 0).ok_or_else(|| {
-            ConfigError::new("PORT", "not a port number from 1 to 65535")
-        })?;
+        let port: u16 = port
+            .parse()
+            .ok()
+            .filter(|port| *port != 0)
+            .ok_or_else(|| ConfigError::new("PORT", "not a port number from 1 to 65535"))?;
         for address in &mut settings.listen {
             address.set_port(port);
         }
-        settings.origin.insert("listen", Origin::Environment("PORT"));
+        settings
+            .origin
+            .insert("listen", Origin::Environment("PORT"));
     }
-    if sources.variable("REQUIRE_API_KEY").is_some_and(|text| text.eq_ignore_ascii_case("false") || text == "0") {
+    if sources
+        .variable("REQUIRE_API_KEY")
+        .is_some_and(|text| text.eq_ignore_ascii_case("false") || text == "0")
+    {
         let words = "a key is always required; unset this variable";
         return Err(ConfigError::new("REQUIRE_API_KEY", words));
     }
@@ -257,7 +307,8 @@ impl Settings {
         for setting in SETTINGS {
             if !setting.default.is_empty() {
                 // The defaults are checked by a test; one that fails here would leave zero.
-                let _checked_by_test = (setting.take)(&mut settings, &Raw::Text(setting.default.to_owned()));
+                let _checked_by_test =
+                    (setting.take)(&mut settings, &Raw::Text(setting.default.to_owned()));
             }
             settings.origin.insert(setting.path, Origin::Default);
         }
@@ -273,7 +324,10 @@ impl Settings {
             return Err(ConfigError::new("data_dir", "must be an absolute path"));
         }
         if self.mode == Mode::Local
-            && let Some(address) = self.listen.iter().find(|address| !address.ip().is_loopback())
+            && let Some(address) = self
+                .listen
+                .iter()
+                .find(|address| !address.ip().is_loopback())
         {
             let words = format!(
                 "{address} is reachable from other machines and Mirk would speak plain HTTP there; \
@@ -290,7 +344,11 @@ impl Settings {
         SETTINGS
             .iter()
             .map(|setting| {
-                let origin = self.origin.get(setting.path).cloned().unwrap_or(Origin::Default);
+                let origin = self
+                    .origin
+                    .get(setting.path)
+                    .cloned()
+                    .unwrap_or(Origin::Default);
                 (setting.path, (setting.show)(self), origin)
             })
             .collect()

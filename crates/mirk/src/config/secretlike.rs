@@ -79,8 +79,17 @@ const PREFIXES: &[(&str, usize, &str)] = &[
 ];
 
 /// Words in a key's name that say that its value is a secret.
-const SECRET_NAMES: &[&str] =
-    &["password", "passwd", "secret", "api_key", "apikey", "api-key", "token", "private_key", "access_key"];
+const SECRET_NAMES: &[&str] = &[
+    "password",
+    "passwd",
+    "secret",
+    "api_key",
+    "apikey",
+    "api-key",
+    "token",
+    "private_key",
+    "access_key",
+];
 
 /// Looks for anything secret-shaped in one line: values, keys and comments alike.
 pub fn find(line: &str) -> Option<Finding> {
@@ -95,9 +104,15 @@ pub fn find(line: &str) -> Option<Finding> {
             return Some(Finding("a secret, by the name of its key"));
         }
     }
-    line.split(|letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | ',' | '[' | ']' | '{' | '}' | '`' | '<' | '>' | '(' | ')' | ';'))
-        .flat_map(|word| std::iter::once(word).chain(word.split_once('=').map(|(_, value)| value)))
-        .find_map(find_in_word)
+    line.split(|letter: char| {
+        letter.is_whitespace()
+            || matches!(
+                letter,
+                '"' | '\'' | ',' | '[' | ']' | '{' | '}' | '`' | '<' | '>' | '(' | ')' | ';'
+            )
+    })
+    .flat_map(|word| std::iter::once(word).chain(word.split_once('=').map(|(_, value)| value)))
+    .find_map(find_in_word)
 }
 
 fn find_in_word(word: &str) -> Option<Finding> {
@@ -134,7 +149,9 @@ const fn is_token_byte(byte: u8) -> bool {
 fn has_userinfo(word: &str) -> bool {
     word.split_once("://").is_some_and(|(_, rest)| {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-        authority.split_once('@').is_some_and(|(user, _)| user.contains(':'))
+        authority
+            .split_once('@')
+            .is_some_and(|(user, _)| user.contains(':'))
     })
 }
 
@@ -145,7 +162,10 @@ fn is_random(word: &str) -> bool {
     if word.len() < 24 || word.starts_with('/') || word.contains("://") {
         return false;
     }
-    if !word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/')) {
+    if !word
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/'))
+    {
         return false;
     }
     let digits = word.bytes().filter(u8::is_ascii_digit).count();

@@ -26,7 +26,11 @@ impl Setting {
     }
 }
 
-const MODES: [(&str, Mode); 3] = [("local", Mode::Local), ("team", Mode::Team), ("hosted", Mode::Hosted)];
+const MODES: [(&str, Mode); 3] = [
+    ("local", Mode::Local),
+    ("team", Mode::Team),
+    ("hosted", Mode::Hosted),
+];
 
 const LEVELS: [(&str, LogLevel); 5] = [
     ("off", LogLevel::Off),
@@ -37,11 +41,18 @@ const LEVELS: [(&str, LogLevel); 5] = [
 ];
 
 fn named<T: PartialEq>(choices: &[(&str, T)], value: &T) -> String {
-    choices.iter().find(|(_, choice)| choice == value).map_or_else(String::new, |(name, _)| (*name).to_owned())
+    choices
+        .iter()
+        .find(|(_, choice)| choice == value)
+        .map_or_else(String::new, |(name, _)| (*name).to_owned())
 }
 
 fn joined<T: Display>(items: &[T]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    items
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 macro_rules! set {
@@ -85,7 +96,12 @@ pub const SETTINGS: &[Setting] = &[
         default: "",
         about: "Where the root key is: `keyring:service/name`, `file:/path`, `env:NAME`, `credential:name` or `passphrase:`.",
         take: set!(root_key, raw => raw.reference().map(Some)),
-        show: |settings| settings.root_key.as_ref().map_or_else(String::new, |root| root.scheme().to_owned()),
+        show: |settings| {
+            settings
+                .root_key
+                .as_ref()
+                .map_or_else(String::new, |root| root.scheme().to_owned())
+        },
     },
     Setting {
         path: "log",
@@ -117,7 +133,12 @@ pub const SETTINGS: &[Setting] = &[
         default: "",
         about: "A PEM file of CA certificates to trust for providers, instead of the system's.",
         take: set!(ca_file, raw => raw.text().map(|text| Some(PathBuf::from(text)))),
-        show: |settings| settings.ca_file.as_ref().map_or_else(String::new, |path| path.display().to_string()),
+        show: |settings| {
+            settings
+                .ca_file
+                .as_ref()
+                .map_or_else(String::new, |path| path.display().to_string())
+        },
     },
     Setting {
         path: "upstream.private",

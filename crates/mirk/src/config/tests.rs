@@ -9,13 +9,22 @@ fn sources(text: &str) -> (tempdir::Folder, Sources) {
     let path = folder.path().join("mirk.toml");
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    let mut sources = Sources { file: Some(path), ..Sources::default() };
-    sources.environment.insert("HOME".into(), folder.path().display().to_string());
+    let mut sources = Sources {
+        file: Some(path),
+        ..Sources::default()
+    };
+    sources
+        .environment
+        .insert("HOME".into(), folder.path().display().to_string());
     (folder, sources)
 }
 
 mod tempdir {
-    use std::{fs, path::{Path, PathBuf}, sync::atomic::{AtomicU32, Ordering}};
+    use std::{
+        fs,
+        path::{Path, PathBuf},
+        sync::atomic::{AtomicU32, Ordering},
+    };
 
     static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -24,7 +33,8 @@ mod tempdir {
     impl Folder {
         pub(super) fn new() -> Self {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let path = std::env::temp_dir().join(format!("mirk-config-{}-{number}", std::process::id()));
+            let path =
+                std::env::temp_dir().join(format!("mirk-config-{}-{number}", std::process::id()));
             fs::create_dir_all(&path).unwrap();
             Self(path)
         }
@@ -44,7 +54,10 @@ mod tempdir {
 #[test]
 fn every_default_is_readable() {
     let mut settings = Settings::defaults(&Sources::default());
-    for setting in SETTINGS.iter().filter(|setting| !setting.default.is_empty()) {
+    for setting in SETTINGS
+        .iter()
+        .filter(|setting| !setting.default.is_empty())
+    {
         (setting.take)(&mut settings, &Raw::Text(setting.default.to_owned())).unwrap();
     }
     assert_eq!(settings.listen.len(), 2);
@@ -53,9 +66,14 @@ fn every_default_is_readable() {
 
 #[test]
 fn flag_beats_environment_beats_file_beats_default() {
-    let (_folder, mut sources) = sources("log = \"warn\"\n[limits]\njson_depth = 64\nbody_bytes = 2048\n");
-    sources.environment.insert("MIRK_LIMITS_JSON_DEPTH".into(), "32".into());
-    sources.environment.insert("MIRK_LOG".into(), "debug".into());
+    let (_folder, mut sources) =
+        sources("log = \"warn\"\n[limits]\njson_depth = 64\nbody_bytes = 2048\n");
+    sources
+        .environment
+        .insert("MIRK_LIMITS_JSON_DEPTH".into(), "32".into());
+    sources
+        .environment
+        .insert("MIRK_LOG".into(), "debug".into());
     let sources = sources.flag("log", Some("off".into()));
     let settings = load(&sources).unwrap();
     assert_eq!(settings.log, LogLevel::Off);
@@ -68,7 +86,10 @@ fn flag_beats_environment_beats_file_beats_default() {
 fn an_unknown_setting_is_refused_with_a_suggestion_and_its_line() {
     let (_folder, sources) = sources("# settings\nlogs = \"info\"\n");
     let error = load(&sources).unwrap_err().to_string();
-    assert!(error.contains("line 2, logs") && error.contains("did you mean `log`"), "{error}");
+    assert!(
+        error.contains("line 2, logs") && error.contains("did you mean `log`"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -83,14 +104,19 @@ fn wrong_types_duplicates_and_broken_toml_are_refused_with_their_line() {
     ] {
         let (_folder, sources) = sources(text);
         let error = load(&sources).unwrap_err();
-        assert!(error.place.contains(&format!("line {line}")), "{text:?}: {error}");
+        assert!(
+            error.place.contains(&format!("line {line}")),
+            "{text:?}: {error}"
+        );
     }
 }
 
 #[test]
 fn a_secret_anywhere_is_refused_without_being_shown() {
     let body = "q7Zp3mVx9Lw2Rt8Yk5Nc1Hd4";
-    let shapes = PREFIXES_FOR_TESTS.iter().map(|prefix| format!("{prefix}{body}{body}"));
+    let shapes = PREFIXES_FOR_TESTS
+        .iter()
+        .map(|prefix| format!("{prefix}{body}{body}"));
     for secret in shapes.chain([body.to_owned(), format!("postgres://me:{body}@host/db")]) {
         for line in [
             format!("root_key = \"{secret}\""),
@@ -107,8 +133,28 @@ fn a_secret_anywhere_is_refused_without_being_shown() {
 }
 
 const PREFIXES_FOR_TESTS: &[&str] = &[
-    "sk-", "sk-ant-api03-", "sk-or-v1-", "sk-proj-", "AIza", "ghp_", "github_pat_", "xoxb-", "AKIA", "mrk_lu_",
-    "gsk_", "hf_", "glpat-", "eyJhbGciOi", "npm_", "pypi-", "SG.", "hvs.", "ya29.", "whsec_", "sk_live_", "nvapi-",
+    "sk-",
+    "sk-ant-api03-",
+    "sk-or-v1-",
+    "sk-proj-",
+    "AIza",
+    "ghp_",
+    "github_pat_",
+    "xoxb-",
+    "AKIA",
+    "mrk_lu_",
+    "gsk_",
+    "hf_",
+    "glpat-",
+    "eyJhbGciOi",
+    "npm_",
+    "pypi-",
+    "SG.",
+    "hvs.",
+    "ya29.",
+    "whsec_",
+    "sk_live_",
+    "nvapi-",
 ];
 
 #[test]
@@ -132,7 +178,12 @@ fn a_file_that_others_may_write_or_that_is_a_link_is_refused() {
     let (folder, mut sources) = sources("log = \"info\"\n");
     let path = folder.path().join("mirk.toml");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-    assert!(load(&sources).unwrap_err().words.contains("written by others"));
+    assert!(
+        load(&sources)
+            .unwrap_err()
+            .words
+            .contains("written by others")
+    );
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let link = folder.path().join("link.toml");
     std::os::unix::fs::symlink(&path, &link).unwrap();
@@ -150,13 +201,23 @@ fn a_public_address_is_refused_in_local_mode() {
 fn names_of_other_routers_are_honoured_or_explained() {
     let settings = load(&Sources::from([("HOME", "/h"), ("PORT", "9000")])).unwrap();
     assert!(settings.listen.iter().all(|address| address.port() == 9000));
-    let error = load(&Sources::from([("HOME", "/h"), ("REQUIRE_API_KEY", "false")])).unwrap_err();
+    let error = load(&Sources::from([
+        ("HOME", "/h"),
+        ("REQUIRE_API_KEY", "false"),
+    ]))
+    .unwrap_err();
     assert_eq!(error.place, "REQUIRE_API_KEY");
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Sources {
     fn from(pairs: [(&str, &str); N]) -> Self {
-        let environment = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { environment, ..Self::default() }
+        let environment = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Self {
+            environment,
+            ..Self::default()
+        }
     }
 }

@@ -35,9 +35,18 @@ pub(super) struct Sent<'a> {
 }
 
 /// Sends `sent` to `address` and reads the answer to its end.
-pub(super) async fn send(address: SocketAddr, sent: &Sent<'_>, clock: &dyn Clock) -> Result<Heard, String> {
-    #[expect(clippy::disallowed_methods, reason = "the demonstration's client calls its own Mirk on loopback")]
-    let stream = tokio::net::TcpStream::connect(address).await.map_err(|error| error.kind().to_string())?;
+pub(super) async fn send(
+    address: SocketAddr,
+    sent: &Sent<'_>,
+    clock: &dyn Clock,
+) -> Result<Heard, String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the demonstration's client calls its own Mirk on loopback"
+    )]
+    let stream = tokio::net::TcpStream::connect(address)
+        .await
+        .map_err(|error| error.kind().to_string())?;
     let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| error.to_string())?;
@@ -52,7 +61,10 @@ pub(super) async fn send(address: SocketAddr, sent: &Sent<'_>, clock: &dyn Clock
         .map_err(|error| error.to_string())?;
     let start = clock.mono();
     let since = || Duration::from_nanos(clock.mono().saturating_sub(start));
-    let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+    let answer = sender
+        .send_request(request)
+        .await
+        .map_err(|error| error.to_string())?;
     let status = answer.status().as_u16();
     let mut body = answer.into_body();
     let (mut pieces, mut first, mut text) = (0_usize, None, Vec::new());
@@ -66,5 +78,11 @@ pub(super) async fn send(address: SocketAddr, sent: &Sent<'_>, clock: &dyn Clock
     }
     driver.abort();
     let body = String::from_utf8_lossy(&text).into_owned();
-    Ok(Heard { status, pieces, first: first.unwrap_or_default(), total: since(), body })
+    Ok(Heard {
+        status,
+        pieces,
+        first: first.unwrap_or_default(),
+        total: since(),
+        body,
+    })
 }

@@ -33,7 +33,10 @@ pub struct DemoError {
 }
 
 fn at<E: std::fmt::Display>(step: &'static str) -> impl FnOnce(E) -> DemoError {
-    move |error| DemoError { step, words: error.to_string() }
+    move |error| DemoError {
+        step,
+        words: error.to_string(),
+    }
 }
 
 /// One dialect's round trip.
@@ -80,7 +83,10 @@ impl Folder {
     fn new(entropy: &dyn Entropy) -> std::io::Result<Self> {
         let mut name = [0; 8];
         entropy.fill(&mut name);
-        let path = std::env::temp_dir().join(format!("mirk-demo-{}", data_encoding::HEXLOWER.encode(&name)));
+        let path = std::env::temp_dir().join(format!(
+            "mirk-demo-{}",
+            data_encoding::HEXLOWER.encode(&name)
+        ));
         fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }
@@ -146,9 +152,12 @@ const WAYS: [Way; 5] = [
 pub async fn give(say: &(dyn Fn(&str) + Send + Sync)) -> Result<Shown, DemoError> {
     let entropy: Arc<dyn Entropy> = Arc::new(mirk_vault::SystemEntropy);
     let folder = Folder::new(&*entropy).map_err(at("the temporary folder"))?;
-    let sim = Sim::start(SimOptions { event_gap: Duration::from_millis(8), ..SimOptions::default() })
-        .await
-        .map_err(at("the simulated provider"))?;
+    let sim = Sim::start(SimOptions {
+        event_gap: Duration::from_millis(8),
+        ..SimOptions::default()
+    })
+    .await
+    .map_err(at("the simulated provider"))?;
     say("A simulated provider answers on loopback.");
     let settings = settings(folder.path())?;
     let (settings_, sources) = (settings.clone(), Sources::default());
@@ -156,7 +165,10 @@ pub async fn give(say: &(dyn Fn(&str) + Send + Sync)) -> Result<Shown, DemoError
         .await
         .map_err(at("set-up"))?
         .map_err(at("set-up"))?;
-    let (store, clock) = (Arc::clone(&installation.store), Arc::clone(&installation.clock));
+    let (store, clock) = (
+        Arc::clone(&installation.store),
+        Arc::clone(&installation.clock),
+    );
     let running = Running::start(&settings, installation).map_err(at("the server"))?;
     let (address, office) = (running.address, Arc::clone(&running.office));
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
@@ -181,7 +193,10 @@ pub async fn give(say: &(dyn Fn(&str) + Send + Sync)) -> Result<Shown, DemoError
     .map_err(at("the ledger"))?;
     let ledger = ledger_rows(&store, &office, &*clock).map_err(at("the ledger"))?;
     let audit = audit_rows(&store).map_err(at("the audit log"))?;
-    let is_chain_whole = store.verify_audit().map_err(at("the audit log"))?.is_whole();
+    let is_chain_whole = store
+        .verify_audit()
+        .map_err(at("the audit log"))?
+        .is_whole();
     say("Searching every byte that was kept for what was said.");
     let sought = [
         ("prompt", marker.prompt.clone()),
@@ -191,9 +206,19 @@ pub async fn give(say: &(dyn Fn(&str) + Send + Sync)) -> Result<Shown, DemoError
     ];
     let sweep = sweep::quick(folder.path(), &sought).map_err(at("the sweep"))?;
     drop(end);
-    server.await.map_err(at("the server's end"))?.map_err(at("the server's end"))?;
+    server
+        .await
+        .map_err(at("the server's end"))?
+        .map_err(at("the server's end"))?;
     sim.stop().await;
-    Ok(Shown { trips, prompt: marker.ask(), ledger, audit, is_chain_whole, sweep })
+    Ok(Shown {
+        trips,
+        prompt: marker.ask(),
+        ledger,
+        audit,
+        is_chain_whole,
+        sweep,
+    })
 }
 
 /// What is searched for at the end: it occurs nowhere else in the world.
@@ -208,7 +233,9 @@ impl Marker {
         let word = || {
             let mut bytes = [0; 10];
             entropy.fill(&mut bytes);
-            data_encoding::BASE32_NOPAD.encode(&bytes).to_ascii_lowercase()
+            data_encoding::BASE32_NOPAD
+                .encode(&bytes)
+                .to_ascii_lowercase()
         };
         Self {
             prompt: format!("prompt-{}", word()),
@@ -218,7 +245,10 @@ impl Marker {
     }
 
     fn ask(&self) -> String {
-        format!("My secret is {}. Please reply with \"{}\".", self.prompt, self.completion)
+        format!(
+            "My secret is {}. Please reply with \"{}\".",
+            self.prompt, self.completion
+        )
     }
 }
 
@@ -236,17 +266,32 @@ fn settings(folder: &Path) -> Result<Settings, DemoError> {
 
 /// Adds the providers with their credential, and makes a key.
 async fn furnish(office: &Arc<Office>, base: &str, marker: &Marker) -> Result<String, DemoError> {
-    let (office, base, secret) = (Arc::clone(office), base.to_owned(), marker.credential.clone());
+    let (office, base, secret) = (
+        Arc::clone(office),
+        base.to_owned(),
+        marker.credential.clone(),
+    );
     let made = tokio::task::spawn_blocking(move || {
         for kind in ["openai", "anthropic", "gemini", "ollama"] {
             let secret = (kind != "ollama").then_some(secret.as_str());
             let input = json!({"name": kind, "kind": kind, "base_url": base, "secret": secret});
-            office.control.perform(&Actor::operator(), "provider.add", input)?;
+            office
+                .control
+                .perform(&Actor::operator(), "provider.add", input)?;
         }
-        office.control.perform(&Actor::operator(), "key.create", json!({"label": "demo"}))
+        office
+            .control
+            .perform(&Actor::operator(), "key.create", json!({"label": "demo"}))
     });
-    let made = made.await.map_err(at("the providers"))?.map_err(at("the providers"))?;
-    Ok(made.get("key").and_then(Value::as_str).unwrap_or_default().to_owned())
+    let made = made
+        .await
+        .map_err(at("the providers"))?
+        .map_err(at("the providers"))?;
+    Ok(made
+        .get("key")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned())
 }
 
 async fn trip(
@@ -262,7 +307,9 @@ async fn trip(
         key: (way.key.0, format!("{}{key}", way.key.1)),
         body: way.body.replace("{PROMPT}", prompt),
     };
-    let heard = client::send(address, &sent, clock).await.map_err(at(way.dialect))?;
+    let heard = client::send(address, &sent, clock)
+        .await
+        .map_err(at(way.dialect))?;
     Ok(Trip {
         dialect: way.dialect,
         path: format!("POST {}", way.path),
@@ -289,7 +336,10 @@ fn spoken(body: &str) -> String {
             "/candidates/0/content/parts/0/text",
             "/message/content",
         ];
-        if let Some(words) = delta.iter().find_map(|path| event.pointer(path).and_then(Value::as_str)) {
+        if let Some(words) = delta
+            .iter()
+            .find_map(|path| event.pointer(path).and_then(Value::as_str))
+        {
             text.push_str(words);
         }
     }

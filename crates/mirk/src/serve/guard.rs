@@ -404,7 +404,10 @@ impl<S: AsyncRead + Unpin> Guard<S> {
 
 /// What a refused head asks for, as far as it can be told: its path, for the answer's dialect.
 fn target(head: &[u8]) -> &str {
-    let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let line = head
+        .split(|byte| matches!(byte, b'\r' | b'\n'))
+        .next()
+        .unwrap_or_default();
     let target = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
     std::str::from_utf8(target.get(..LONGEST_TARGET).unwrap_or(target)).unwrap_or_default()
 }

@@ -195,8 +195,10 @@ impl Running {
 }
 
 fn limits(settings: &Settings) -> mirk_gateway::Limits {
-    let mut limits =
-        mirk_gateway::Limits { body: settings.body_bytes, ..mirk_gateway::Limits::default() };
+    let mut limits = mirk_gateway::Limits {
+        body: settings.body_bytes,
+        ..mirk_gateway::Limits::default()
+    };
     limits.json.depth = u32::try_from(settings.json_depth).unwrap_or(limits.json.depth);
     limits
 }

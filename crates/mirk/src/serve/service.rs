@@ -181,7 +181,10 @@ impl Handler for Service {
     }
 
     fn refuse(&self, problem: &Problem, conn: &Arc<ConnState>) -> Response<Body> {
-        let dialect = conn.refused_target().parse().map_or(Dialect::OpenAiChat, |uri| dialect_by(Method::POST, uri));
+        let dialect = conn
+            .refused_target()
+            .parse()
+            .map_or(Dialect::OpenAiChat, |uri| dialect_by(Method::POST, uri));
         refusal(dialect, problem, &self.id())
     }
 }

@@ -319,7 +319,6 @@ fn http_07_a_broken_body_is_refused_in_the_dialect_of_its_path() {
 }
 
 #[test]
-#[ignore = "gap: a refused head is answered in OpenAI's shape whatever its path (guard knows no dialect)"]
 fn http_04_32_a_refused_head_is_answered_in_the_dialect_of_its_path() {
     let mut mirk = Mirk::start();
     for (path, shape) in SHAPES {

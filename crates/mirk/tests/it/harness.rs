@@ -461,7 +461,6 @@ impl Trap {
 }
 
 #[test]
-#[ignore = "gap: the ready line is printed before the command socket is bound"]
 fn a_server_that_says_ready_hears_commands() {
     for _ in 0..20 {
         let folder = Folder::new();

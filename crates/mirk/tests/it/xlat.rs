@@ -418,7 +418,6 @@ fn xlat_07_a_models_name_is_matched_exactly() {
 }
 
 #[test]
-#[ignore = "gap: a list of models is not looked at when the model is asked for as provider/model"]
 fn xlat_07_a_model_that_the_provider_does_not_list_is_not_there() {
     let mut mirk = Mirk::start();
     for model in [
@@ -684,7 +683,6 @@ fn xlat_18_a_providers_refusal_keeps_status_words_and_time() {
 }
 
 #[test]
-#[ignore = "gap: a provider's Retry-After is passed on as it is, also when it says years"]
 fn xlat_18_a_providers_time_to_wait_is_clamped() {
     let mut mirk = Mirk::start();
     for (given, most) in [
