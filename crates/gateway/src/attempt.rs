@@ -157,16 +157,7 @@ async fn try_one(
     let sent = dispatch::send(&gateway.egress, &gateway.vault, (attempt, now), ask).await;
     let Sent { answer, secret } = match sent {
         Ok(sent) => sent,
-        Err(Failed::Here(problem)) => {
-            if problem.kind == Kind::VaultIntegrity {
-                Box::pin(report(gateway, attempt)).await;
-            }
-            return Tried::Final(problem, meter);
-        }
-        Err(Failed::There(error)) if is_unclear(&error, ask) => {
-            return Tried::Final(error.into(), meter);
-        }
-        Err(Failed::There(error)) => return Tried::NextProblem(error.into(), meter),
+        Err(failed) => return unsent(gateway, attempt, (failed, ask), meter).await,
     };
     let (parts, body) = answer.into_parts();
     let head = client_head(&parts, attempt, ask);
@@ -223,6 +214,25 @@ async fn try_one(
 fn is_unclear(error: &SendError, ask: &Ask) -> bool {
     matches!(error, SendError::Broken | SendError::FirstByteTimeout)
         && !ask.headers.contains_key("idempotency-key")
+}
+
+/// What an attempt that got no answer leads to.
+async fn unsent(
+    gateway: &Gateway,
+    attempt: &Attempt,
+    (failed, ask): (Failed, &Ask),
+    meter: Meter,
+) -> Tried {
+    match failed {
+        Failed::Here(problem) => {
+            if problem.kind == Kind::VaultIntegrity {
+                Box::pin(report(gateway, attempt)).await;
+            }
+            Tried::Final(problem, meter)
+        }
+        Failed::There(error) if is_unclear(&error, ask) => Tried::Final(error.into(), meter),
+        Failed::There(error) => Tried::NextProblem(error.into(), meter),
+    }
 }
 
 /// Tells the audit log, once, that a stored credential is not as Mirk wrote it.

@@ -97,34 +97,10 @@ impl Plane {
     /// Builds a plane from `directory`, keeping from `old` what lives on. Keys that are gone or
     /// revoked end what they have under way.
     pub(crate) fn build(directory: &Directory, vault: &Vault, egress: &Egress, old: &Self) -> Self {
-        let mut plane = Self::default();
-        for (kid, row) in &directory.keys {
-            if directory.blocked.contains(kid)
-                || !vault.row_mac_valid(&row.mac_input(), &row.row_mac)
-            {
-                continue;
-            }
-            let life = old
-                .keys
-                .get(kid)
-                .map_or_else(Arc::default, |key| Arc::clone(&key.life));
-            plane.keys.insert(
-                *kid,
-                Key {
-                    row: Arc::clone(row),
-                    life,
-                },
-            );
-        }
-        for (kid, key) in &old.keys {
-            if plane
-                .keys
-                .get(kid)
-                .is_none_or(|key| key.row.revoked_at.is_some())
-            {
-                key.life.revoke();
-            }
-        }
+        let mut plane = Self {
+            keys: keys(directory, vault, &old.keys),
+            ..Self::default()
+        };
         let known = |mac_input: &[u8], mac: &[u8; 32]| vault.row_mac_valid(mac_input, mac);
         for row in directory
             .providers
@@ -175,6 +151,27 @@ impl Plane {
     }
 }
 
+/// The keys that verify, each with the life it had. Those that are gone or revoked end theirs.
+fn keys(directory: &Directory, vault: &Vault, old: &HashMap<Kid, Key>) -> HashMap<Kid, Key> {
+    let mut keys = HashMap::with_capacity(directory.keys.len());
+    for (kid, row) in &directory.keys {
+        let is_genuine = vault.row_mac_valid(&row.mac_input(), &row.row_mac);
+        if is_genuine && !directory.blocked.contains(kid) {
+            let life = old.get(kid).map(|key| Arc::clone(&key.life));
+            let row = Arc::clone(row);
+            let life = life.unwrap_or_default();
+            keys.insert(*kid, Key { row, life });
+        }
+    }
+    for (kid, key) in old {
+        let new = keys.get(kid);
+        if new.is_none_or(|key| key.row.revoked_at.is_some()) {
+            key.life.revoke();
+        }
+    }
+    keys
+}
+
 impl Upstream {
     fn build<'a>(
         row: &Arc<ProviderRow>,
@@ -185,7 +182,9 @@ impl Upstream {
         let base = BaseUrl::parse(&row.base_url).ok()?;
         let origin = base.origin();
         let (mut credentials, mut unusable) = (Vec::new(), Vec::new());
+        let mut has_row = false;
         for (credential, is_genuine) in rows {
+            has_row = true;
             let pool = egress.pool(&origin, Some(credential.id));
             // A credential that is bound to another origin is never opened for this one, and one
             // that somebody else wrote for none. Neither is replaced by asking without.
@@ -200,7 +199,7 @@ impl Upstream {
             list.push(Arc::new(Credential::new(sealed, pool)));
         }
         credentials.append(&mut unusable);
-        if credentials.is_empty() && facts.may_lack_credential {
+        if !has_row && facts.may_lack_credential {
             credentials.push(Arc::new(Credential::new(
                 Sealed::Nothing,
                 egress.pool(&origin, None),

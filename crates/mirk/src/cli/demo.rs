@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     Failure, Invocation, door,
@@ -27,16 +28,24 @@ impl Demo {
             }
         };
         let runtime = door::server_runtime()?;
-        let shown = runtime.block_on(async {
-            tokio::select! {
-                shown = give(&say) => shown.map_err(Failure::from),
-                // Dropped in the middle, the demonstration still takes its folder along.
-                _ = tokio::signal::ctrl_c() => Err(Failure::new(code::FAILED, "interrupted", "interrupted")),
-            }
-        })?;
+        let shown = runtime.block_on(stoppable(give(&say)))?;
         let is_good = shown.is_good();
         out.result(&shown.to_json(), |out, _| screen(out, &shown))?;
         Ok(if is_good { 0 } else { code::FAILED })
+    }
+}
+
+/// Gives the demonstration until a signal ends it. Dropped in the middle, it still takes its
+/// folder along.
+async fn stoppable(demo: impl Future<Output = Result<Shown, DemoError>>) -> Result<Shown, Failure> {
+    let refused = |error: std::io::Error| Failure::io("signals", &error);
+    let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
+    let stopped = || Failure::new(code::FAILED, "stopped", "stopped; nothing was left behind");
+    tokio::select! {
+        shown = demo => Ok(shown?),
+        _ = terminate.recv() => Err(stopped()),
+        _ = interrupt.recv() => Err(stopped()),
     }
 }
 
@@ -82,13 +91,7 @@ impl Shown {
 }
 
 fn screen(out: Out, shown: &Shown) -> String {
-    let mark = |good: bool| {
-        if good {
-            out.good("✓")
-        } else {
-            out.bad("✗")
-        }
-    };
+    let mark = |good: bool| mark(out, good);
     let mut text = String::new();
     let mut part = |title: &str, body: &str| {
         text.extend(["\n", &out.strong(title), "\n", body.trim_end(), "\n"]);
@@ -97,23 +100,12 @@ fn screen(out: Out, shown: &Shown) -> String {
         "What was sent, five times, each in another dialect",
         &format!("  {}", shown.prompt),
     );
-    let trips: Vec<Vec<String>> = shown
-        .trips
-        .iter()
-        .map(|trip| {
-            vec![
-                format!("  {} {}", mark(trip.is_right), trip.dialect),
-                trip.path.clone(),
-                trip.status.to_string(),
-                format!("{} pieces", trip.pieces),
-                format!("first after {} ms", trip.first.as_millis()),
-                format!("last after {} ms", trip.total.as_millis()),
-            ]
-        })
-        .collect();
     part(
         "What came back, as a stream",
-        &out.table(&["    DIALECT", "PATH", "STATUS", "STREAM", "", ""], &trips),
+        &out.table(
+            &["    DIALECT", "PATH", "STATUS", "STREAM", "", ""],
+            &trips(out, shown),
+        ),
     );
     let ledger = [
         "provider",
@@ -149,6 +141,31 @@ fn screen(out: Out, shown: &Shown) -> String {
         ),
     );
     text
+}
+
+fn mark(out: Out, is_good: bool) -> String {
+    if is_good {
+        out.good("✓")
+    } else {
+        out.bad("✗")
+    }
+}
+
+fn trips(out: Out, shown: &Shown) -> Vec<Vec<String>> {
+    shown
+        .trips
+        .iter()
+        .map(|trip| {
+            vec![
+                format!("  {} {}", mark(out, trip.is_right), trip.dialect),
+                trip.path.clone(),
+                trip.status.to_string(),
+                format!("{} pieces", trip.pieces),
+                format!("first after {} ms", trip.first.as_millis()),
+                format!("last after {} ms", trip.total.as_millis()),
+            ]
+        })
+        .collect()
 }
 
 fn table(out: Out, columns: &[&str], rows: &[Value]) -> String {

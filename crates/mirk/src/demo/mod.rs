@@ -160,11 +160,7 @@ pub async fn give(say: &(dyn Fn(&str) + Send + Sync)) -> Result<Shown, DemoError
     .map_err(at("the simulated provider"))?;
     say("A simulated provider answers on loopback.");
     let settings = settings(folder.path())?;
-    let (settings_, sources) = (settings.clone(), Sources::default());
-    let installation = tokio::task::spawn_blocking(move || boot::open(&settings_, &sources, true))
-        .await
-        .map_err(at("set-up"))?
-        .map_err(at("set-up"))?;
+    let installation = install(&settings).await?;
     let (store, clock) = (
         Arc::clone(&installation.store),
         Arc::clone(&installation.clock),
@@ -184,13 +180,7 @@ pub async fn give(say: &(dyn Fn(&str) + Send + Sync)) -> Result<Shown, DemoError
     for way in &WAYS {
         trips.push(trip(way, address, (&key, &marker), &*clock).await?);
     }
-    tokio::task::spawn_blocking({
-        let store = Arc::clone(&store);
-        move || store.flush(Duration::from_secs(5))
-    })
-    .await
-    .map_err(at("the ledger"))?
-    .map_err(at("the ledger"))?;
+    settle(&store).await?;
     let ledger = ledger_rows(&store, &office, &*clock).map_err(at("the ledger"))?;
     let audit = audit_rows(&store).map_err(at("the audit log"))?;
     let is_chain_whole = store
@@ -219,6 +209,22 @@ pub async fn give(say: &(dyn Fn(&str) + Send + Sync)) -> Result<Shown, DemoError
         is_chain_whole,
         sweep,
     })
+}
+
+/// Waits until every exchange is in the ledger.
+async fn settle(store: &Arc<mirk_store::Store>) -> Result<(), DemoError> {
+    let store = Arc::clone(store);
+    let flushed = tokio::task::spawn_blocking(move || store.flush(Duration::from_secs(5)));
+    flushed
+        .await
+        .map_err(at("the ledger"))?
+        .map_err(at("the ledger"))
+}
+
+async fn install(settings: &Settings) -> Result<boot::Installation, DemoError> {
+    let (settings, sources) = (settings.clone(), Sources::default());
+    let opened = tokio::task::spawn_blocking(move || boot::open(&settings, &sources, true));
+    opened.await.map_err(at("set-up"))?.map_err(at("set-up"))
 }
 
 /// What is searched for at the end: it occurs nowhere else in the world.

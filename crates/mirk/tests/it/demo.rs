@@ -100,7 +100,6 @@ fn the_demonstration_says_all_that_to_people_too() {
 }
 
 #[test]
-#[ignore = "gap: Ctrl-C in the middle leaves the temporary folder, since nothing waits for signals"]
 fn a_demonstration_that_is_stopped_leaves_nothing_either() {
     for signal in [Signal::INT, Signal::TERM] {
         for moment in [60, 120, 250] {
