@@ -37,10 +37,10 @@ fn every_row_finds_itself_and_no_row_stands_twice() {
 }
 
 #[test]
-fn every_row_but_the_greeting_asks_for_a_key() {
+fn every_row_that_says_anything_of_this_installation_asks_for_a_key() {
     for endpoint in ENDPOINTS {
-        let is_greeting = endpoint.what == What::Hello;
-        assert_eq!(endpoint.policy == Policy::Anonymous, is_greeting);
+        let is_constant = matches!(endpoint.what, What::Hello | What::Version | What::NoUpgrade);
+        assert_eq!(endpoint.policy == Policy::Anonymous, is_constant);
         if let What::Ask(operation) = endpoint.what {
             let scope = if operation.is_embedding() {
                 Scope::Embeddings

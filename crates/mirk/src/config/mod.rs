@@ -62,6 +62,8 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// Names besides the listeners' own that a request's Host may have.
     pub hosts: Vec<String>,
+    /// Where to report a vulnerability of this server, as a URI.
+    pub contact: Option<String>,
     /// A file of CA certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// Private address ranges that upstreams may be in.
@@ -291,6 +293,7 @@ impl Settings {
             log: LogLevel::Info,
             origins: vec![],
             hosts: vec![],
+            contact: None,
             ca_file: None,
             private: vec![],
             ports: vec![],

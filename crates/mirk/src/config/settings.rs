@@ -55,6 +55,17 @@ fn joined<T: Display>(items: &[T]) -> String {
         .join(", ")
 }
 
+/// An address that a person can write to, in visible ASCII.
+fn contact(raw: &Raw) -> Result<String, String> {
+    let text = raw.text()?;
+    let is_uri = text.starts_with("mailto:") || text.starts_with("https://");
+    if is_uri && text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be an address like mailto:security@example.org or https://…".to_owned())
+    }
+}
+
 macro_rules! set {
     ($field:ident, $raw:ident => $read:expr) => {
         |settings, $raw| {
@@ -126,6 +137,14 @@ pub const SETTINGS: &[Setting] = &[
         about: "Names besides the listeners' own that a request's Host may have.",
         take: set!(hosts, raw => raw.list().map(|items| items.into_iter().map(str::to_ascii_lowercase).collect())),
         show: |settings| joined(&settings.hosts),
+    },
+    Setting {
+        path: "contact",
+        env: "MIRK_CONTACT",
+        default: "",
+        about: "Where to report a vulnerability of this server, for `/.well-known/security.txt`: `mailto:…` or `https://…`.",
+        take: set!(contact, raw => contact(raw).map(Some)),
+        show: |settings| settings.contact.clone().unwrap_or_default(),
     },
     Setting {
         path: "upstream.ca_file",

@@ -48,9 +48,8 @@ mod peer;
 /// sees a broken stream and not a finished one.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Bytes that hyper may hold of one request or one answer. Buffers grow to it only for bodies that
-/// come faster than they are read.
-const BUFFER_BYTES: usize = 256 * 1024;
+/// Bytes that hyper may hold of one request or one answer.
+const BUFFER_BYTES: usize = 64 * 1024;
 /// Bytes that the kernel may hold of one answer; Linux doubles it. Bounded so that a client that
 /// reads slowly is seen to read.
 const SEND_BYTES: u32 = 256 * 1024;

@@ -48,15 +48,16 @@ pub(super) fn health(is_well: bool) -> Response<Body> {
     response
 }
 
-/// Where to report a vulnerability (RFC 9116).
-pub(super) fn security_txt(now: Timestamp) -> Response<Body> {
+/// Where to report a vulnerability (RFC 9116), when the operator has said where.
+pub(super) fn security_txt(contact: Option<&str>, now: Timestamp) -> Response<Body> {
+    let Some(contact) = contact else {
+        let words = "This server names no contact; its operator can set one (`contact`).\n";
+        let mut response = answer("text/plain; charset=utf-8", words);
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        return response;
+    };
     let expires = now.plus_micros(VALID_FOR_MICROS);
-    let body = format!(
-        "# This is a self-hosted Mirk: its operator is the first to tell about this server.\n\
-         # About Mirk itself, open a private security advisory in its repository, see SECURITY.md.\n\
-         Contact: {}\nExpires: {expires}\nPreferred-Languages: en\n",
-        concat!(env!("CARGO_PKG_REPOSITORY"), "/security/advisories/new"),
-    );
+    let body = format!("Contact: {contact}\nExpires: {expires}\nPreferred-Languages: en\n");
     answer("text/plain; charset=utf-8", body)
 }
 

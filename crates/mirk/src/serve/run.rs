@@ -107,7 +107,11 @@ impl Running {
             control: installation.control(settings, reach),
             egress,
         });
-        let service = Service::new(Arc::clone(&gateway), &installation);
+        let service = Service::new(
+            Arc::clone(&gateway),
+            &installation,
+            settings.contact.clone(),
+        );
         let server = Server::new(
             service.clone(),
             server_limits(settings),

@@ -58,12 +58,18 @@ struct Shared {
     vault: Arc<mirk_vault::Vault>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    contact: Option<String>,
     is_draining: AtomicBool,
 }
 
 impl Service {
-    /// A handler over `gateway`, for an open installation.
-    pub fn new(gateway: Arc<Gateway>, installation: &crate::boot::Installation) -> Self {
+    /// A handler over `gateway`, for an open installation; `contact` is for reports about this
+    /// server.
+    pub fn new(
+        gateway: Arc<Gateway>,
+        installation: &crate::boot::Installation,
+        contact: Option<String>,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
                 gateway,
@@ -71,6 +77,7 @@ impl Service {
                 vault: Arc::clone(&installation.vault),
                 clock: Arc::clone(&installation.clock),
                 entropy: Arc::clone(&installation.entropy),
+                contact,
                 is_draining: AtomicBool::new(false),
             }),
         }
@@ -91,7 +98,9 @@ impl Service {
         let answer = match path {
             "/health" | "/health/live" => page::health(true),
             "/health/ready" => page::health(self.is_ready()),
-            "/.well-known/security.txt" => page::security_txt(self.shared.clock.now()),
+            "/.well-known/security.txt" => {
+                page::security_txt(self.shared.contact.as_deref(), self.shared.clock.now())
+            }
             // Asked by proxies that look whether anything is here; there is nothing to say.
             "*" => return Some(no_content()),
             _ => page::setup(

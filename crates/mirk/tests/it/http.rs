@@ -712,3 +712,21 @@ fn http_48_other_methods_are_refused_with_those_there_are() {
     }
     mirk.is_well();
 }
+
+#[test]
+fn s31_the_contact_for_reports_is_where_rfc_9116_says_when_there_is_one() {
+    let path = "GET /.well-known/security.txt";
+    let mut mirk = Mirk::setup()
+        .env("MIRK_CONTACT", "mailto:security@mirk.example")
+        .start();
+    let answer = mirk.ask(path, &[], b"");
+    assert_eq!(answer.status, 200);
+    let text = String::from_utf8(answer.body.clone()).unwrap();
+    assert!(
+        text.contains("Contact: mailto:security@mirk.example\n"),
+        "{text}"
+    );
+    assert!(text.contains("\nExpires: 2"), "{text}");
+    mirk.is_well();
+    assert_eq!(Mirk::start().ask(path, &[], b"").status, 404);
+}
