@@ -82,11 +82,7 @@ impl Running {
             clock: Arc::clone(&installation.clock),
             entropy: Arc::clone(&installation.entropy),
             policy: boot::policy(settings),
-            timeouts: Timeouts {
-                connect: settings.connect,
-                first_byte: settings.first_byte,
-                idle: settings.idle,
-            },
+            timeouts: timeouts(settings),
             roots: boot::roots(settings).map_err(other)?,
             limits: limits(settings),
             origins: settings.origins.clone(),
@@ -195,6 +191,14 @@ impl Running {
             Ok(closed) => closed.map_err(ServeError::Close),
             Err(_panicked) => Err(ServeError::Close(mirk_store::DbError::Io)),
         }
+    }
+}
+
+fn timeouts(settings: &Settings) -> Timeouts {
+    Timeouts {
+        connect: settings.connect,
+        first_byte: settings.first_byte,
+        idle: settings.idle,
     }
 }
 
