@@ -1,6 +1,6 @@
 //! The one door out: every outbound connection of Mirk is made here.
 //!
-//! Invariant: a connection goes only to a [`VettedAddr`]; a name is resolved once per connection
+//! Invariant: a connection goes only to a [`VettedAddr`](mirk_provider::address::VettedAddr); a name is resolved once per connection
 //! and every address it has must pass the policy. Redirects are never followed, proxy variables
 //! are never read, and connections are pooled per origin *and* credential.
 
