@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc};
 
 use mirk_control::{Control, Reach};
-use mirk_gateway::Roots;
+use mirk_gateway::{Roots, Timeouts};
 use mirk_model::{Clock, Entropy, InstallId, Kind, Problem, SecretRef, TenantId};
 use mirk_provider::address::{self, BaseUrl, Policy};
 use mirk_store::{
@@ -277,6 +277,15 @@ pub fn policy(settings: &Settings) -> Policy {
         },
         private: settings.private.clone(),
         allowed_ports: settings.ports.clone(),
+    }
+}
+
+/// How long providers may take.
+pub fn timeouts(settings: &Settings) -> Timeouts {
+    Timeouts {
+        connect: settings.connect,
+        first_byte: settings.first_byte,
+        idle: settings.idle,
     }
 }
 

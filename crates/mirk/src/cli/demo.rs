@@ -2,14 +2,16 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     Failure, Invocation, door,
     exit::code,
     out::{Out, cell},
 };
-use crate::demo::{DemoError, Shown, give};
+use crate::{
+    demo::{DemoError, Shown, give},
+    serve::run::Ending,
+};
 
 /// See Mirk work end to end on a simulated provider; leaves nothing behind.
 #[derive(Debug, Args)]
@@ -38,14 +40,12 @@ impl Demo {
 /// Gives the demonstration until a signal ends it. Dropped in the middle, it still takes its
 /// folder along.
 async fn stoppable(demo: impl Future<Output = Result<Shown, DemoError>>) -> Result<Shown, Failure> {
-    let refused = |error: std::io::Error| Failure::io("signals", &error);
-    let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
-    let stopped = || Failure::new(code::FAILED, "stopped", "stopped; nothing was left behind");
+    let mut ending = Ending::new().map_err(|error| Failure::io("signals", &error))?;
     tokio::select! {
         shown = demo => Ok(shown?),
-        _ = terminate.recv() => Err(stopped()),
-        _ = interrupt.recv() => Err(stopped()),
+        () = ending.comes() => {
+            Err(Failure::new(code::FAILED, "stopped", "stopped; nothing was left behind"))
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use mirk_control::{Actor, Control};
-use mirk_gateway::{Egress, Timeouts};
+use mirk_gateway::Egress;
 use mirk_model::{Kind, Problem};
 use mirk_store::{OpenError, Store};
 use serde_json::{Value, json};
@@ -88,11 +88,7 @@ impl Drop for Door {
 }
 
 fn egress(settings: &Settings, installation: &boot::Installation) -> Result<Arc<Egress>, Failure> {
-    let timeouts = Timeouts {
-        connect: settings.connect,
-        first_byte: settings.first_byte,
-        idle: settings.idle,
-    };
+    let timeouts = boot::timeouts(settings);
     let roots = boot::roots(settings)?;
     let clock = Arc::clone(&installation.clock);
     Ok(Arc::new(Egress::new(

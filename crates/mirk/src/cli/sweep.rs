@@ -3,14 +3,16 @@
 use clap::Args;
 use mirk_model::SecretRef;
 use serde_json::Value;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     Failure, Invocation, door,
     exit::code,
     out::{Out, cell, rows},
 };
-use crate::sweep::{self, Report, SweepError};
+use crate::{
+    serve::run::Ending,
+    sweep::{self, Report, SweepError},
+};
 
 /// Plant canaries, drive traffic, and search every byte that is kept for them.
 #[derive(Debug, Args)]
@@ -89,12 +91,10 @@ async fn stoppable(
     work: impl Future<Output = Result<Report, SweepError>>,
 ) -> Result<Report, SweepError> {
     let stopped = || SweepError::new("a signal", "nothing can be said");
-    let mut terminate = signal(SignalKind::terminate()).map_err(|_refused| stopped())?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|_refused| stopped())?;
+    let mut ending = Ending::new().map_err(|_refused| stopped())?;
     tokio::select! {
         report = work => report,
-        _ = terminate.recv() => Err(stopped()),
-        _ = interrupt.recv() => Err(stopped()),
+        () = ending.comes() => Err(stopped()),
     }
 }
 
@@ -102,8 +102,7 @@ async fn stoppable(
 async fn whole(
     work: impl Future<Output = Result<Report, SweepError>>,
 ) -> Result<Report, SweepError> {
-    let _terminate = signal(SignalKind::terminate());
-    let _interrupt = signal(SignalKind::interrupt());
+    let _ending = Ending::new();
     work.await
 }
 

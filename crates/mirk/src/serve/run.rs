@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use mirk_gateway::{Gateway, Parts, Timeouts};
+use mirk_gateway::{Gateway, Parts};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
@@ -82,7 +82,7 @@ impl Running {
             clock: Arc::clone(&installation.clock),
             entropy: Arc::clone(&installation.entropy),
             policy: boot::policy(settings),
-            timeouts: timeouts(settings),
+            timeouts: boot::timeouts(settings),
             roots: boot::roots(settings).map_err(other)?,
             limits: limits(settings),
             origins: settings.origins.clone(),
@@ -194,14 +194,6 @@ impl Running {
     }
 }
 
-fn timeouts(settings: &Settings) -> Timeouts {
-    Timeouts {
-        connect: settings.connect,
-        first_byte: settings.first_byte,
-        idle: settings.idle,
-    }
-}
-
 fn limits(settings: &Settings) -> mirk_gateway::Limits {
     let mut limits = mirk_gateway::Limits {
         body: settings.body_bytes,
@@ -250,14 +242,14 @@ fn listeners(settings: &Settings) -> Result<Vec<Listener>, ServeError> {
 /// Signals that end the process in order. Listened to from the start, so that none is missed
 /// between the ready line and the first request. A closed terminal does not end a server.
 #[derive(Debug)]
-struct Ending {
+pub(crate) struct Ending {
     terminate: Signal,
     interrupt: Signal,
     _hangup: Signal,
 }
 
 impl Ending {
-    fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -266,7 +258,7 @@ impl Ending {
     }
 
     /// Completes when the process is asked to end.
-    async fn comes(&mut self) {
+    pub(crate) async fn comes(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
