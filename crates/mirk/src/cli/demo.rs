@@ -1,5 +1,7 @@
 //! `mirk demo`: everything at work on a provider made of air.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -9,9 +11,12 @@ use super::{
     out::{Out, cell},
 };
 use crate::{
-    demo::{DemoError, Shown, give},
+    demo::{DemoError, Folder, Shown, give},
     serve::run::Ending,
 };
+
+/// How long work that was stopped may take to notice.
+const LAST_MOMENTS: Duration = Duration::from_secs(5);
 
 /// See Mirk work end to end on a simulated provider; leaves nothing behind.
 #[derive(Debug, Args)]
@@ -30,17 +35,28 @@ impl Demo {
             }
         };
         let runtime = door::server_runtime()?;
-        let shown = runtime.block_on(stoppable(give(&say)))?;
+        let mut ending = {
+            let _inside = runtime.enter();
+            Ending::new().map_err(|error| Failure::io("signals", &error))?
+        };
+        // From here on a signal ends it in order, so there may be a folder.
+        let folder = Folder::new().map_err(|error| Failure::io("temporary files", &error))?;
+        let given = runtime.block_on(stoppable(&mut ending, give(&folder, &say)));
+        // Whatever still works in the folder ends before the folder goes.
+        runtime.shutdown_timeout(LAST_MOMENTS);
+        drop(folder);
+        let shown = given?;
         let is_good = shown.is_good();
         out.result(&shown.to_json(), |out, _| screen(out, &shown))?;
         Ok(if is_good { 0 } else { code::FAILED })
     }
 }
 
-/// Gives the demonstration until a signal ends it. Dropped in the middle, it still takes its
-/// folder along.
-async fn stoppable(demo: impl Future<Output = Result<Shown, DemoError>>) -> Result<Shown, Failure> {
-    let mut ending = Ending::new().map_err(|error| Failure::io("signals", &error))?;
+/// Gives the demonstration until a signal ends it.
+async fn stoppable(
+    ending: &mut Ending,
+    demo: impl Future<Output = Result<Shown, DemoError>>,
+) -> Result<Shown, Failure> {
     tokio::select! {
         shown = demo => Ok(shown?),
         () = ending.comes() => {

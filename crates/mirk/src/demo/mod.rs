@@ -75,14 +75,19 @@ pub struct Shown {
     pub sweep: sweep::Report,
 }
 
-/// A folder that is gone when this is.
+/// A folder that is gone when this is. It must outlive the runtime: work that a stopped
+/// demonstration left behind there may still make files.
 #[derive(Debug)]
-struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new(entropy: &dyn Entropy) -> std::io::Result<Self> {
+    /// A new one, with a name that nobody guesses, which nobody else may open.
+    ///
+    /// # Errors
+    /// When the place for temporary files takes none.
+    pub fn new() -> std::io::Result<Self> {
         let mut name = [0; 8];
-        entropy.fill(&mut name);
+        mirk_vault::SystemEntropy.fill(&mut name);
         let path = std::env::temp_dir().join(format!(
             "mirk-demo-{}",
             data_encoding::HEXLOWER.encode(&name)
@@ -91,15 +96,24 @@ impl Folder {
         Ok(Self(path))
     }
 
-    fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.0
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Nothing more can be done about a folder that does not go.
-        fs::remove_dir_all(&self.0).unwrap_or_default();
+        // A thread that is just ending may put a file where one was just taken away. After that,
+        // nothing more can be done about a folder that does not go.
+        for _ in 0..100 {
+            match fs::remove_dir_all(&self.0) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                _ => return,
+            }
+        }
     }
 }
 
@@ -145,13 +159,12 @@ const WAYS: [Way; 5] = [
     },
 ];
 
-/// Gives the demonstration, telling `say` what happens.
+/// Gives the demonstration in `folder`, telling `say` what happens.
 ///
 /// # Errors
 /// At the first step that fails.
-pub async fn give(say: &(dyn Fn(&str) + Send + Sync)) -> Result<Shown, DemoError> {
+pub async fn give(folder: &Folder, say: &(dyn Fn(&str) + Send + Sync)) -> Result<Shown, DemoError> {
     let entropy: Arc<dyn Entropy> = Arc::new(mirk_vault::SystemEntropy);
-    let folder = Folder::new(&*entropy).map_err(at("the temporary folder"))?;
     let sim = Sim::start(SimOptions {
         event_gap: Duration::from_millis(8),
         ..SimOptions::default()

@@ -102,7 +102,7 @@ fn the_demonstration_says_all_that_to_people_too() {
 #[test]
 fn a_demonstration_that_is_stopped_leaves_nothing_either() {
     for signal in [Signal::INT, Signal::TERM] {
-        for moment in [60, 120, 250] {
+        for moment in [5, 20, 60, 90, 120, 150, 250] {
             let folder = Folder::new();
             let mut child = demo(folder.path(), &["--json"]).spawn().unwrap();
             std::thread::sleep(Duration::from_millis(moment));
