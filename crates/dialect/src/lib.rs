@@ -3,8 +3,10 @@
 //! Invariant: no I/O, no clock, no state but what a caller holds; knows only `mirk-model`. On the
 //! way through, nothing here rewrites a byte that it was not asked to rewrite.
 
+pub mod carry;
 pub mod endpoint;
 pub mod json;
+pub mod loss;
 pub mod models;
 pub mod problem;
 pub mod scrub;

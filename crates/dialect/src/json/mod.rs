@@ -4,7 +4,10 @@
 //! different `model` or `stream` out of it than Mirk did: repeated names, and names that only a
 //! parser which ignores case would take for one of ours, are refused.
 
+mod surrogate;
+mod value;
 mod walk;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +17,9 @@ use std::{borrow::Cow, ops::Range};
 use bytes::{BufMut, Bytes, BytesMut};
 use mirk_model::{Kind, Operation, Problem};
 
+pub use value::{Members, Misread, Type, Value};
 pub(crate) use walk::Walk;
+pub use write::{Array, Object};
 
 /// The longest model name, in bytes.
 const LONGEST_MODEL: usize = 256;

@@ -87,6 +87,35 @@ impl<'a> Walk<'a> {
         self.end()
     }
 
+    /// Walks the whole text, which is one value of any kind.
+    pub(crate) fn whole(&mut self) -> Result<(), HeadError> {
+        self.value()?;
+        self.end()
+    }
+
+    /// Walks the whole text, one array, and shows where each item lies.
+    pub(crate) fn items(
+        &mut self,
+        mut item: impl FnMut(Range<usize>),
+    ) -> Result<(), HeadError> {
+        if self.space() != Some(b'[') {
+            return Err(self.fault());
+        }
+        let mut begun = self.begin()?;
+        while begun == Begun::Opened {
+            self.space();
+            let start = self.at;
+            self.value()?;
+            item(start..self.at);
+            begun = if self.advance(0)? {
+                Begun::Opened
+            } else {
+                Begun::Ended
+            };
+        }
+        self.end()
+    }
+
     /// Steps over white space and shows the byte after it.
     fn space(&mut self) -> Option<u8> {
         loop {

@@ -1,0 +1,330 @@
+//! What a translation cannot carry over, and what becomes of it: one table for every field and
+//! every target.
+//!
+//! Invariant: a writer that leaves something out says so here, and the table says whether that is
+//! named in `x-mirk-transforms` or refused. A test asks every writer about every row.
+
+use mirk_model::{Dialect, Kind, Problem};
+
+/// What becomes of a feature at a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Carried over.
+    Kept,
+    /// Carried over in another form, which is named.
+    Changed,
+    /// Left out, which is named.
+    Dropped,
+    /// The request is refused with a 400 that names it.
+    Refused,
+}
+
+/// Something that a request can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is explained by its row in the table")]
+pub enum Feature {
+    Seed,
+    Choices,
+    Logprobs,
+    LogitBias,
+    FrequencyPenalty,
+    PresencePenalty,
+    RepeatPenalty,
+    Temperature,
+    TopP,
+    TopK,
+    MinP,
+    Stop,
+    User,
+    Metadata,
+    ServiceTier,
+    Verbosity,
+    ParallelCalls,
+    ToolChoice,
+    StrictTools,
+    CustomTools,
+    HostedTools,
+    Namespaces,
+    JsonObject,
+    JsonSchema,
+    Image,
+    ImageUrl,
+    ImageDetail,
+    Document,
+    DocumentUrl,
+    DocumentText,
+    Audio,
+    Video,
+    File,
+    ThinkingText,
+    ThinkingState,
+    Reasoning,
+    CacheMarks,
+    CacheKey,
+    Refusals,
+    Citations,
+    ToolErrors,
+    ToolResultMedia,
+    LateSystem,
+    Developer,
+    TurnName,
+    Store,
+    Previous,
+    Background,
+    BrokenArguments,
+    MissingResults,
+    OrphanResults,
+    ToolNames,
+    Schema,
+    Own,
+}
+
+/// One row: a feature, what it is called in `x-mirk-transforms` and in the table, what it is, and
+/// its fate at each target.
+#[derive(Debug)]
+pub struct Row {
+    /// The feature.
+    pub feature: Feature,
+    /// What the header calls it.
+    pub name: &'static str,
+    /// What it is, and what `Changed` means for it.
+    pub meaning: &'static str,
+    /// At OpenAI Chat, Responses, Anthropic, Gemini, Ollama.
+    pub fates: [Fate; 5],
+}
+
+const fn row(
+    feature: Feature,
+    name: &'static str,
+    fates: [Fate; 5],
+    meaning: &'static str,
+) -> Row {
+    Row {
+        feature,
+        name,
+        meaning,
+        fates,
+    }
+}
+
+use Fate::{Changed as C, Dropped as D, Kept as K, Refused as R};
+
+/// Every feature that is not carried over everywhere. Columns: Chat, Responses, Anthropic, Gemini,
+/// Ollama.
+pub static ROWS: &[Row] = &[
+    row(Feature::Seed, "seed", [K, D, D, K, K], "the seed for sampling"),
+    row(Feature::Choices, "n", [K, R, R, K, R], "more than one answer"),
+    row(Feature::Logprobs, "logprobs", [K, K, D, K, K], "log probabilities of the answer's tokens"),
+    row(Feature::LogitBias, "logit_bias", [K, D, D, D, D], "a bias by token id, which no two models share"),
+    row(Feature::FrequencyPenalty, "frequency_penalty", [K, D, D, K, K], "the penalty by frequency"),
+    row(Feature::PresencePenalty, "presence_penalty", [K, D, D, K, K], "the penalty by presence"),
+    row(Feature::RepeatPenalty, "repeat_penalty", [D, D, D, D, K], "Ollama's penalty for repetition"),
+    row(Feature::Temperature, "temperature", [K, K, C, K, K], "the temperature; at most 1 for Anthropic, left out where the model takes none"),
+    row(Feature::TopP, "top_p", [K, K, K, K, K], "nucleus sampling; left out where the model takes none"),
+    row(Feature::TopK, "top_k", [D, D, K, K, K], "sampling from the best so many"),
+    row(Feature::MinP, "min_p", [D, D, D, D, K], "the least relative probability"),
+    row(Feature::Stop, "stop", [K, D, K, K, K], "texts that end the answer; beyond a provider's most they are left out"),
+    row(Feature::User, "user", [K, K, K, D, D], "the client's name for its user"),
+    row(Feature::Metadata, "metadata", [K, K, D, D, D], "the client's own labels"),
+    row(Feature::ServiceTier, "service_tier", [K, K, D, D, D], "the service tier"),
+    row(Feature::Verbosity, "verbosity", [K, K, D, D, D], "how long an answer should be"),
+    row(Feature::ParallelCalls, "parallel_tool_calls", [K, K, K, D, D], "that tools are called one at a time"),
+    row(Feature::ToolChoice, "tool_choice", [K, K, K, K, D], "which tools must be called; `none` leaves the tools out for Ollama; a choice among some leaves the others out for Anthropic and Ollama"),
+    row(Feature::StrictTools, "tools.strict", [K, K, K, D, D], "that arguments follow their schema to the letter"),
+    row(Feature::CustomTools, "tools.custom", [C, K, C, C, C], "tools that take free-form text; they become functions with one string"),
+    row(Feature::HostedTools, "tools.hosted", [D, D, D, D, D], "tools that another provider runs itself; refused when one is demanded or there is no other tool"),
+    row(Feature::Namespaces, "tools.namespace", [C, K, C, C, C], "groups of tools; their names are joined"),
+    row(Feature::JsonObject, "response_format.json_object", [K, K, C, K, K], "an answer that is any JSON object; an instruction for Anthropic"),
+    row(Feature::JsonSchema, "response_format.json_schema", [K, K, K, K, K], "an answer that follows a schema; a forced tool for models that lack it"),
+    row(Feature::Image, "image", [K, K, K, K, K], "a picture in the request"),
+    row(Feature::ImageUrl, "image.url", [K, K, K, K, R], "a picture at an address, which Mirk never fetches"),
+    row(Feature::ImageDetail, "image.detail", [K, K, D, D, D], "how closely to look at a picture"),
+    row(Feature::Document, "document", [K, K, K, K, R], "a document in the request"),
+    row(Feature::DocumentUrl, "document.url", [R, K, K, K, R], "a document at an address"),
+    row(Feature::DocumentText, "document.text", [C, C, K, C, C], "a document that is text; it becomes a text"),
+    row(Feature::Audio, "audio", [K, R, R, K, R], "a recording in the request"),
+    row(Feature::Video, "video", [R, R, R, K, R], "a film in the request"),
+    row(Feature::File, "file", [R, R, R, R, R], "a file that was uploaded to one provider, at another"),
+    row(Feature::ThinkingText, "thinking", [D, D, D, D, K], "earlier thoughts as text, which no provider takes without its own signature"),
+    row(Feature::ThinkingState, "thinking.signature", [D, K, K, K, D], "signatures of earlier thoughts; only their own maker takes them back"),
+    row(Feature::Reasoning, "reasoning", [K, K, K, K, K], "how much to think; left out where the model does not think, changed where it counts otherwise"),
+    row(Feature::CacheMarks, "cache_control", [D, D, K, D, D], "marks for the prompt cache"),
+    row(Feature::CacheKey, "prompt_cache_key", [K, K, D, D, D], "the key of the prompt cache"),
+    row(Feature::Refusals, "refusal", [K, K, C, C, C], "earlier refusals; they become text"),
+    row(Feature::Citations, "citations", [D, D, D, D, D], "sources of earlier answers"),
+    row(Feature::ToolErrors, "tool_result.is_error", [C, C, K, K, C], "that a tool failed; said in words where there is no field"),
+    row(Feature::ToolResultMedia, "tool_result.media", [C, K, K, C, C], "pictures that a tool gave; they follow in the user's next turn"),
+    row(Feature::LateSystem, "system.position", [K, K, C, C, K], "instructions in the middle of a conversation; they move to its front"),
+    row(Feature::Developer, "developer", [C, K, C, C, C], "the developer's role; it becomes the system's, but for OpenAI's own models"),
+    row(Feature::TurnName, "name", [K, D, D, D, D], "names of speakers"),
+    row(Feature::Store, "store", [D, K, D, D, D], "that the provider keeps the answer"),
+    row(Feature::Previous, "previous_response_id", [R, R, R, R, R], "an answer that another provider keeps"),
+    row(Feature::Background, "background", [R, K, R, R, R], "work in the background"),
+    row(Feature::BrokenArguments, "tool_calls.arguments", [K, K, C, C, C], "earlier arguments that are no JSON object; they are wrapped in one"),
+    row(Feature::MissingResults, "tool_results.missing", [C, C, C, C, C], "calls that were never answered; an answer that says so is put in"),
+    row(Feature::OrphanResults, "tool_results.orphan", [R, R, R, R, R], "results that answer no call"),
+    row(Feature::ToolNames, "tools.name", [C, C, C, C, C], "names of tools that the target does not take; they are rewritten there and back"),
+    row(Feature::Schema, "tools.schema", [K, K, K, C, K], "keywords of JSON Schema that Gemini does not know; they become words"),
+    row(Feature::Own, "other", [D, D, D, D, D], "what only the client's own dialect can say; named one by one"),
+];
+
+/// The place of a dialect in [`Row::fates`].
+pub const fn column(dialect: Dialect) -> usize {
+    match dialect {
+        Dialect::OpenAiChat => 0,
+        Dialect::OpenAiResponses => 1,
+        Dialect::Anthropic => 2,
+        Dialect::Gemini => 3,
+        Dialect::Ollama => 4,
+    }
+}
+
+impl Feature {
+    /// Its row. Every feature has one: a test says so.
+    pub fn row(self) -> Option<&'static Row> {
+        ROWS.iter().find(|row| row.feature == self)
+    }
+
+    /// What becomes of it at `target`.
+    pub fn fate(self, target: Dialect) -> Fate {
+        self.row()
+            .and_then(|row| row.fates.get(column(target)).copied())
+            .unwrap_or(Fate::Refused)
+    }
+
+    fn name(self) -> &'static str {
+        self.row().map_or("unknown", |row| row.name)
+    }
+}
+
+/// What happened to one request on its way to another dialect, in the order in which it happened,
+/// each named once.
+#[derive(Clone, Debug)]
+pub struct Notes {
+    client: Dialect,
+    target: Dialect,
+    said: Vec<String>,
+}
+
+/// The most names that are listed; a request of unknown fields alone must not make a large head.
+const MOST: usize = 40;
+
+impl Notes {
+    /// Notes on a translation from `client` to `target`.
+    pub const fn new(client: Dialect, target: Dialect) -> Self {
+        Self {
+            client,
+            target,
+            said: Vec::new(),
+        }
+    }
+
+    /// The dialect of the client.
+    pub const fn client(&self) -> Dialect {
+        self.client
+    }
+
+    /// The dialect of the provider.
+    pub const fn target(&self) -> Dialect {
+        self.target
+    }
+
+    /// `feature` cannot be carried over as it is: notes what the table says, or refuses.
+    ///
+    /// # Errors
+    /// When the table says that the request is refused.
+    pub fn lose(&mut self, feature: Feature) -> Result<(), Problem> {
+        match feature.fate(self.target) {
+            Fate::Refused => Err(self.refuse(feature)),
+            Fate::Changed => {
+                self.changed(feature);
+                Ok(())
+            }
+            // A row says `Kept` for what most models of the target take; this one does not.
+            Fate::Dropped | Fate::Kept => {
+                self.dropped(feature);
+                Ok(())
+            }
+        }
+    }
+
+    /// `feature` was carried over in another form.
+    pub fn changed(&mut self, feature: Feature) {
+        self.say(format!("changed:{}", feature.name()));
+    }
+
+    /// `feature` was left out.
+    pub fn dropped(&mut self, feature: Feature) {
+        self.say(format!("dropped:{}", feature.name()));
+    }
+
+    /// A member that Mirk does not know, or that has no counterpart, was left out.
+    pub fn dropped_field(&mut self, name: &str) {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.[]".contains(&byte);
+        if name.len() <= 64 && !name.is_empty() && name.bytes().all(is_plain) {
+            self.say(format!("dropped:{name}"));
+        } else {
+            self.say("dropped:unknown".to_owned());
+        }
+    }
+
+    /// The refusal of `feature`.
+    pub fn refuse(&self, feature: Feature) -> Problem {
+        let (name, meaning) = feature
+            .row()
+            .map_or(("unknown", ""), |row| (row.name, row.meaning));
+        let words = format!(
+            "The provider of this model speaks {}, which has nothing for `{name}` ({meaning}). \
+             Leave it out, or ask a model whose provider has it.",
+            self.target
+        );
+        Problem::new(Kind::BadRequest, words).about(name)
+    }
+
+    fn say(&mut self, what: String) {
+        if !self.said.contains(&what) && self.said.len() < MOST {
+            self.said.push(what);
+        }
+    }
+
+    /// What happened, for `x-mirk-transforms`: `translated:anthropic>openai-chat`, then
+    /// `changed:…` and `dropped:…` each.
+    pub fn header(&self) -> String {
+        let mut header = format!("translated:{}>{}", self.client, self.target);
+        for said in &self.said {
+            header.push_str(", ");
+            header.push_str(said);
+        }
+        header
+    }
+
+    /// What was changed and dropped, each as it stands in the header.
+    pub fn said(&self) -> &[String] {
+        &self.said
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_feature_has_one_row_and_a_name_of_its_own() {
+        for row in ROWS {
+            let same = |other: &&Row| other.feature == row.feature || other.name == row.name;
+            assert_eq!(ROWS.iter().filter(same).count(), 1, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn names_that_clients_choose_cannot_break_the_header() {
+        let mut notes = Notes::new(Dialect::Anthropic, Dialect::OpenAiChat);
+        notes.dropped_field("mcp_servers");
+        notes.dropped_field("a\r\nset-cookie: b");
+        notes.dropped_field("mcp_servers");
+        assert_eq!(
+            notes.header(),
+            "translated:anthropic>openai-chat, dropped:mcp_servers, dropped:unknown"
+        );
+    }
+}
