@@ -12,3 +12,4 @@ pub mod problem;
 pub mod scrub;
 pub mod sse;
 pub mod tap;
+pub mod wire;
