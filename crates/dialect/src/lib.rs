@@ -3,11 +3,16 @@
 //! Invariant: no I/O, no clock, no state but what a caller holds; knows only `mirk-model`. On the
 //! way through, nothing here rewrites a byte that it was not asked to rewrite.
 
+pub mod anthropic;
 pub mod carry;
 pub mod endpoint;
+pub mod gemini;
 pub mod json;
 pub mod loss;
 pub mod models;
+pub mod ollama;
+pub mod openai_chat;
+pub mod openai_responses;
 pub mod problem;
 pub mod scrub;
 pub mod sse;

@@ -1,0 +1,1 @@
+//! Anthropic Messages: how it reads and writes requests, answers and streams.

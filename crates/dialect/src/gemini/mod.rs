@@ -1,0 +1,1 @@
+//! Google Gemini: how it reads and writes requests, answers and streams.

@@ -1,0 +1,1 @@
+//! OpenAI Chat Completions: how it reads and writes requests, answers and streams.

@@ -1,0 +1,1 @@
+//! OpenAI Responses: how it reads and writes requests, answers and streams.
