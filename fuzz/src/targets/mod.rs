@@ -1,0 +1,74 @@
+//! Every target, in one table: a parser of foreign bytes and what must hold whatever the bytes are.
+//!
+//! A target panics when its promise is broken; the runner adds that it ends soon and holds little memory.
+//! What a target chooses beside its input (cuts, an operation) it takes from the input's own hash.
+
+use crate::corpus::Format;
+
+mod address;
+mod endpoint;
+mod json;
+mod models;
+mod scrub;
+mod sse;
+mod tap;
+mod vault;
+
+/// A parser under test.
+#[derive(Debug)]
+pub struct Target {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// Runs it on an input; panics when a promise is broken.
+    pub run: fn(&[u8]),
+    /// What its inputs are meant to look like.
+    pub format: Format,
+    /// Only examples whose file name has this in it, folders included; empty for all.
+    pub below: &'static str,
+    /// Seeds beside the examples.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+impl Target {
+    /// A target that begins with the examples of its format.
+    pub const fn new(name: &'static str, run: fn(&[u8]), format: Format) -> Self {
+        Self {
+            name,
+            run,
+            format,
+            below: "",
+            seeds: Vec::new,
+        }
+    }
+
+    /// The same target, with only those examples whose file name has `below` in it.
+    #[must_use]
+    pub const fn below(mut self, below: &'static str) -> Self {
+        self.below = below;
+        self
+    }
+
+    /// The same target, with seeds of its own.
+    #[must_use]
+    pub const fn with(mut self, seeds: fn() -> Vec<Vec<u8>>) -> Self {
+        self.seeds = seeds;
+        self
+    }
+}
+
+/// Every target.
+pub static TARGETS: &[Target] = &[
+    Target::new("sse-lines", sse::lines, Format::Stream),
+    Target::new("json-scan", json::scan, Format::Json),
+    Target::new("json-limits", json::limits, Format::Json),
+    Target::new("json-splice", json::splice, Format::Json),
+    Target::new("tap", tap::tap, Format::Stream),
+    Target::new("scrub", scrub::scrub, Format::Prose),
+    Target::new("endpoint", endpoint::find, Format::Path).with(endpoint::seeds),
+    Target::new("models", models::list, Format::Path),
+    Target::new("token", vault::token, Format::Token).with(vault::tokens),
+    Target::new("reference", vault::reference, Format::Token),
+    Target::new("base-url", address::base_url, Format::Url),
+    Target::new("vet", address::vet_ip, Format::Bytes).with(address::ips),
+    Target::new("cidr", address::cidr, Format::Url),
+];
