@@ -97,6 +97,16 @@ pub trait Reader: Send + Debug {
     /// # Errors
     /// When the data is not what the dialect has.
     fn data(&mut self, data: &str, sink: &mut Sink<'_>) -> Result<(), Malformed>;
+
+    /// The body ended well. A dialect without a mark for the end of a stream says here whether it
+    /// was whole.
+    ///
+    /// # Errors
+    /// As [`Reader::data`].
+    fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), Malformed> {
+        let _nothing_waits = sink;
+        Ok(())
+    }
 }
 
 /// Writes a stream for a client. Events come in the order that [`crate::bridge`] keeps: `Start`
