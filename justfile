@@ -8,7 +8,7 @@ export ADVISORIES := env("ADVISORIES", "target/advisory-db")
 export PROPTEST_CASES := env("PROPTEST_CASES", "256")
 
 # Everything CI runs, in the order that fails fastest
-ci: fmt words lint fences test sweep docs audit crates
+ci: fmt words lint fences test fuzz-short sweep docs audit crates
 
 # Formatting, without changing a file
 fmt:
@@ -90,8 +90,16 @@ sweep:
 mutants *args:
     cargo mutants -p mirk-vault -p mirk-model -j1 --timeout 60 "$@"
 
-# The property tests of every parser of foreign bytes, many times over; CASES says how many
+# Every parser of foreign bytes on INPUTS hostile inputs each, in the profile `fuzz`; `just fuzz tap` runs one
 fuzz *args:
+    cargo run --locked --profile fuzz -p mirk-fuzz -- --inputs "${INPUTS:-1000000}" "$@"
+
+# The same for a few seconds, as the tests are built
+fuzz-short:
+    cargo run --locked -p mirk-fuzz -- --inputs 2000 --seconds 30
+
+# The property tests of every parser of foreign bytes, many times over; CASES says how many
+properties *args:
     PROPTEST_CASES="${CASES:-20000}" cargo nextest run --locked -p mirk-model -p mirk-dialect -p mirk-provider -p mirk-vault -p mirk-gateway "$@"
 
 # The release binary, without this machine's paths in it

@@ -13,7 +13,7 @@ use crate::{targets::Target, words};
 const LARGEST: usize = 256 << 10;
 
 /// Where examples of requests, answers and streams lie.
-const FOLDERS: &[&str] = &["tests/golden", "tests/vectors", "fuzz/seeds"];
+const FOLDERS: &[&str] = &["tests/golden", "fuzz/seeds"];
 
 /// What an input is meant to look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

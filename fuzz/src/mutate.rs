@@ -20,7 +20,7 @@ pub fn input(seed: u64, name: &str, format: Format, seeds: &[Vec<u8>], number: u
         1..100 => 64 * KIB,
         _ => 4 * KIB,
     };
-    let base = chance.pick(seeds).map_or(&[][..], Vec::as_slice);
+    let base = base(seeds, &mut chance);
     let mut bytes = if chance.one_in(32) {
         noise(format, &mut chance)
     } else if chance.one_in(2) && matches!(format, Format::Json | Format::Stream | Format::Prose) {
@@ -36,6 +36,14 @@ pub fn input(seed: u64, name: &str, format: Format, seeds: &[Vec<u8>], number: u
     }
     bytes.truncate(most.max(base.len().min(64 * KIB)));
     bytes
+}
+
+/// A seed, mostly a short one: long seeds say little more and take longer.
+fn base<'a>(seeds: &'a [Vec<u8>], chance: &mut Chance) -> &'a [u8] {
+    let mut pick = || chance.pick(seeds).map_or(&[][..], Vec::as_slice);
+    let (one, other) = (pick(), pick());
+    let is_wanted = one.len() <= other.len() || (one.len() > 4 * KIB && chance.one_in(16));
+    if is_wanted { one } else { other }
 }
 
 /// Tokens and bytes in no order.

@@ -67,7 +67,8 @@ impl Command {
             targets = TARGETS.iter().collect();
         }
         let share = u64::try_from(targets.len()).unwrap_or(1).max(1);
-        let time = seconds.map(|seconds| Duration::from_millis(seconds * 1_000 / share));
+        let time =
+            seconds.map(|seconds| Duration::from_millis(seconds.saturating_mul(1_000) / share));
         let usual = if time.is_some() {
             u64::MAX
         } else {

@@ -7,6 +7,15 @@ use url::Url;
 
 use crate::chance::Chance;
 
+/// Names of metadata services that every cloud's guests know.
+const METADATA: &[&str] = &["metadata.google.internal", "metadata.goog", "instance-data"];
+
+/// Whether `host` is `name`, or a name below it.
+fn is_below(host: &str, name: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    host == name || host.ends_with(&format!(".{name}"))
+}
+
 fn local() -> Policy {
     let everything = ["0.0.0.0/0", "::/0"].map(Cidr::parse);
     Policy {
@@ -49,6 +58,11 @@ pub(super) fn base_url(data: &[u8]) {
         assert!(url.username().is_empty() && url.password().is_none() && url.query().is_none());
     }
     let is_saved = local().vet_base(&base).is_ok();
+    let is_metadata = |name: &&str| is_below(origin.host(), name);
+    assert!(
+        !(is_saved && METADATA.iter().any(|name| is_metadata(&name))),
+        "a metadata service's name may be saved"
+    );
     if let Some(ip) = origin.ip() {
         assert!(
             !(is_saved && is_forbidden(ip)),
@@ -57,7 +71,7 @@ pub(super) fn base_url(data: &[u8]) {
     }
     if hosted().vet_base(&base).is_ok() {
         assert!(is_saved, "hosted allows what local does not");
-        assert!(origin.is_https() && !origin.host().ends_with("localhost"));
+        assert!(origin.is_https() && !is_below(origin.host(), "localhost"));
         assert!(origin.ip().is_none_or(|ip| !is_inside(ip)));
     }
 }
