@@ -87,6 +87,14 @@ impl Splitter {
         }))
     }
 
+    /// What a stream that ends now began with: the beginning of a mark that nothing followed.
+    fn begun_mark(&self) -> &'static [u8] {
+        self.mark
+            .filter(|seen| *seen < BYTE_ORDER_MARK.len())
+            .and_then(|seen| BYTE_ORDER_MARK.get(..seen))
+            .unwrap_or_default()
+    }
+
     /// Drops a byte order mark at the start of the stream. A beginning of one that turns out to be
     /// text comes back as a piece.
     fn step_over_mark<'a>(&mut self, rest: &mut &'a [u8]) -> Option<Piece<'a>> {
@@ -172,7 +180,8 @@ impl Lines {
     }
 
     /// The last line, when the stream ended inside it.
-    pub fn finish(self) -> Option<Vec<u8>> {
+    pub fn finish(mut self) -> Option<Vec<u8>> {
+        self.carried.extend_from_slice(self.splitter.begun_mark());
         (!self.carried.is_empty()).then_some(self.carried)
     }
 }
@@ -254,6 +263,8 @@ mod tests {
         );
         assert_eq!(lines_of(&[b"\xef", b"\xbb", b"\xbf", b"a\n"]), [b"a"]);
         assert_eq!(lines_of(&[b"\xef\xbb", b"x\n"]), [b"\xef\xbbx"]);
+        assert_eq!(lines_of(&[b"\xef", b"\xbb"]), [b"\xef\xbb"]);
+        assert!(lines_of(&[b"\xef\xbb\xbf"]).is_empty());
     }
 
     #[test]
