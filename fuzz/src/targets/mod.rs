@@ -6,7 +6,9 @@
 use crate::corpus::Format;
 
 mod address;
+mod config;
 mod endpoint;
+mod guard;
 mod json;
 mod models;
 mod scrub;
@@ -71,4 +73,7 @@ pub static TARGETS: &[Target] = &[
     Target::new("base-url", address::base_url, Format::Url),
     Target::new("vet", address::vet_ip, Format::Bytes).with(address::ips),
     Target::new("cidr", address::cidr, Format::Url),
+    Target::new("config-file", config::file, Format::Toml).with(config::seeds),
+    Target::new("config-value", config::value, Format::Toml).with(config::seeds),
+    Target::new("guard", guard::first, Format::Http),
 ];
