@@ -10,11 +10,17 @@ fn main() -> ExitCode {
         Ok(Command::Help) => report::help(),
         Ok(Command::Replay(target, file)) => report::replay(target, &file),
         Ok(Command::Run(targets, plan)) => {
+            report::head();
             let outcomes: Vec<_> = targets
-                .iter()
-                .map(|target| run::run(target, &plan, &report::finding))
+                .into_iter()
+                .map(|target| {
+                    report::begin(target);
+                    let outcome = run::run(target, &plan);
+                    report::end(&outcome);
+                    outcome
+                })
                 .collect();
-            report::table(&outcomes)
+            report::verdict(&outcomes)
         }
         Err(error) => report::misuse(&error),
     }

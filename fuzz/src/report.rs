@@ -5,7 +5,13 @@
     reason = "printing is what this file is for"
 )]
 
-use std::{fmt::Write as _, fs, path::Path, process::ExitCode};
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+};
 
 use crate::{
     options::Misuse,
@@ -63,11 +69,6 @@ pub fn replay(target: &Target, file: &Path) -> ExitCode {
     ExitCode::from(u8::from(seen.panic.is_some()))
 }
 
-/// Prints a finding.
-pub fn finding(finding: &Finding) {
-    println!("{}", line_of(finding));
-}
-
 /// A finding in one line.
 pub fn line_of(finding: &Finding) -> String {
     let mut line = format!(
@@ -89,35 +90,54 @@ pub fn line_of(finding: &Finding) -> String {
     line
 }
 
-/// Prints the table and gives the exit code: 1 when anything failed.
-pub fn table(outcomes: &[Outcome]) -> ExitCode {
-    println!("{}", rows(outcomes));
-    let has_failed = outcomes.iter().any(|outcome| !outcome.findings.is_empty());
-    ExitCode::from(u8::from(has_failed))
-}
-
-fn rows(outcomes: &[Outcome]) -> String {
-    let mut text = format!(
+/// Prints the table's head.
+pub fn head() {
+    println!(
         "{:<14} {:>10} {:>10} {:>11} {:>12} {:>8}",
         "target", "inputs", "inputs/s", "slowest ms", "largest MiB", "failed"
     );
-    for outcome in outcomes {
-        let millis = outcome.elapsed.as_millis().max(1);
-        let rate = u128::from(outcome.inputs) * 1_000 / millis;
-        let slowest = outcome.slowest.as_micros();
-        let largest = (outcome.largest * 10) >> 20;
-        let row = format!(
-            "\n{:<14} {:>10} {:>10} {:>9}.{} {:>10}.{} {:>8}",
-            outcome.name,
-            outcome.inputs,
-            rate,
-            slowest / 1_000,
-            slowest / 100 % 10,
-            largest / 10,
-            largest % 10,
-            outcome.findings.len()
-        );
-        text.push_str(&row);
+}
+
+/// Prints that a target begins: should it take the whole process down, its name stands last.
+pub fn begin(target: &Target) {
+    print!("{:<14} ", target.name);
+    drop(io::stdout().flush());
+}
+
+/// Prints the rest of a target's row, and its findings below.
+pub fn end(outcome: &Outcome) {
+    println!("{}", row(outcome));
+    for finding in &outcome.findings {
+        println!("{}", line_of(finding));
     }
-    text
+}
+
+/// The exit code: 1 when anything failed.
+pub fn verdict(outcomes: &[Outcome]) -> ExitCode {
+    let failed = outcomes
+        .iter()
+        .filter(|outcome| !outcome.findings.is_empty())
+        .count();
+    if failed > 0 {
+        println!("{failed} of {} targets failed", outcomes.len());
+    }
+    ExitCode::from(u8::from(failed > 0))
+}
+
+/// A row behind its name.
+fn row(outcome: &Outcome) -> String {
+    let millis = outcome.elapsed.as_millis().max(1);
+    let rate = u128::from(outcome.inputs) * 1_000 / millis;
+    let slowest = outcome.slowest.as_micros();
+    let largest = (outcome.largest * 10) >> 20;
+    format!(
+        "{:>10} {:>10} {:>9}.{} {:>10}.{} {:>8}",
+        outcome.inputs,
+        rate,
+        slowest / 1_000,
+        slowest / 100 % 10,
+        largest / 10,
+        largest % 10,
+        outcome.findings.len()
+    )
 }

@@ -199,8 +199,8 @@ fn fault_of(seen: Seen, length: usize, bounds: &Bounds) -> Option<Fault> {
     (seen.bytes > bounds.allocation.saturating_add(length)).then_some(Fault::Allocation(seen.bytes))
 }
 
-/// Runs `target`, and shows every finding when the run is over.
-pub fn run(target: &'static Target, plan: &Plan, show: &dyn Fn(&Finding)) -> Outcome {
+/// Runs `target` as `plan` says.
+pub fn run(target: &'static Target, plan: &Plan) -> Outcome {
     watch::quiet();
     let shared = Arc::new(Shared {
         target,
@@ -220,7 +220,6 @@ pub fn run(target: &'static Target, plan: &Plan, show: &dyn Fn(&Finding)) -> Out
         .findings
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
-    findings.iter().for_each(show);
     Outcome {
         name: target.name,
         inputs: shared.done.load(Ordering::Relaxed),

@@ -54,7 +54,7 @@ fn planted(target: &'static Target, inputs: u64) -> Outcome {
         },
         artifacts: artifacts.clone(),
     };
-    let outcome = run(target, &plan, &|_| ());
+    let outcome = run(target, &plan);
     for finding in &outcome.findings {
         // What was written is the input that failed, and can be made again from its number.
         let seeds = corpus::seeds(target);
@@ -142,7 +142,7 @@ fn every_target_holds_for_a_few_inputs() {
             bounds: Bounds::default(),
             artifacts: folder("every"),
         };
-        let outcome = run(target, &plan, &|_| ());
+        let outcome = run(target, &plan);
         let found: Vec<_> = outcome.findings.iter().map(report::line_of).collect();
         assert!(found.is_empty(), "{found:#?}");
         assert_eq!(outcome.inputs, 300);

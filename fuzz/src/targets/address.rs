@@ -60,7 +60,7 @@ pub(super) fn base_url(data: &[u8]) {
     let is_saved = local().vet_base(&base).is_ok();
     let is_metadata = |name: &&str| is_below(origin.host(), name);
     assert!(
-        !(is_saved && METADATA.iter().any(|name| is_metadata(&name))),
+        !(is_saved && METADATA.iter().any(is_metadata)),
         "a metadata service's name may be saved"
     );
     if let Some(ip) = origin.ip() {
