@@ -1,0 +1,11 @@
+//! Every decision about where a request goes.
+//!
+//! Invariant: no I/O, no clock, no chance of its own; knows only `mirk-model` and `mirk-provider`.
+//! Time comes in as a `Timestamp`, chance as a seed. Nothing is shared between tenants.
+
+pub mod backoff;
+pub mod breaker;
+pub mod errors;
+pub mod health;
+pub mod reset;
+pub mod window;
