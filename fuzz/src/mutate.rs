@@ -17,7 +17,7 @@ pub fn input(seed: u64, name: &str, format: Format, seeds: &[Vec<u8>], number: u
     let mut chance = Chance::new(seed ^ salt ^ number.wrapping_mul(0xD6E8_FEB8_6659_FD93));
     let most = match chance.below(1_000) {
         0 => KIB * KIB,
-        1..100 => 64 * KIB,
+        1..40 => 64 * KIB,
         _ => 4 * KIB,
     };
     let base = base(seeds, &mut chance);

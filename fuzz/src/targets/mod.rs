@@ -10,6 +10,7 @@ mod config;
 mod endpoint;
 mod guard;
 mod json;
+mod model;
 mod models;
 mod scrub;
 mod sse;
@@ -69,6 +70,9 @@ pub static TARGETS: &[Target] = &[
     Target::new("endpoint", endpoint::find, Format::Path).with(endpoint::seeds),
     Target::new("models", models::list, Format::Path),
     Target::new("token", vault::token, Format::Token).with(vault::tokens),
+    Target::new("sealed", vault::sealed, Format::Bytes).with(vault::blobs),
+    Target::new("glob", model::glob, Format::Path).with(model::globs),
+    Target::new("moment", model::moment, Format::Token).with(model::moments),
     Target::new("reference", vault::reference, Format::Token),
     Target::new("base-url", address::base_url, Format::Url),
     Target::new("vet", address::vet_ip, Format::Bytes).with(address::ips),

@@ -1,9 +1,11 @@
-//! Keys' tokens, and references to secrets.
+//! Keys' tokens, sealed records, and references to secrets.
 
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
-use mirk_model::{Entropy, KeyKind, Kid, SecretRef};
-use mirk_vault::{Realm, TOKEN_BYTES, is_shaped, mint_in, parse, root_from_bytes};
+use mirk_model::{Entropy, InstallId, KeyKind, Kid, SecretRef, TenantId, Timestamp};
+use mirk_vault::{
+    Place, Realm, SealKind, TOKEN_BYTES, Vault, is_shaped, mint_in, parse, root_from_bytes,
+};
 
 use crate::chance::Chance;
 
@@ -76,4 +78,53 @@ pub(super) fn reference(data: &[u8]) {
         Ok(read) => assert!(text.starts_with(read.scheme())),
         Err(error) => assert!(text.len() < 60 || !error.to_string().contains(text)),
     }
+}
+
+const TENANT: TenantId = TenantId::from_bytes([1; 16]);
+
+/// What a record is sealed for.
+const PLACE: Place<'_> = Place::of(TENANT, "credentials", b"row", "secret");
+
+/// A vault, and records that it sealed.
+struct Sealed {
+    vault: Vault,
+    blobs: Vec<Vec<u8>>,
+}
+
+static SEALED: LazyLock<Option<Sealed>> = LazyLock::new(|| {
+    let entropy = Fixed(Mutex::new(Chance::new(11)));
+    let mut key = [0; 32];
+    entropy.fill(&mut key);
+    let install = InstallId::from_bytes([7; 16]);
+    let root = root_from_bytes(&key).ok()?;
+    let now = Timestamp::from_micros(1_700_000_000_000_000);
+    let (vault, _) = Vault::create(&root, &entropy, install, TENANT, now).ok()?;
+    let lengths = [0, 1, 59, 60, 61, 500];
+    let seal =
+        |length: usize| vault.seal(&PLACE, SealKind::ProviderKey, &vec![b'x'; length], &entropy);
+    let blobs = lengths
+        .iter()
+        .map(|length| seal(*length).ok())
+        .collect::<Option<_>>()?;
+    Some(Sealed { vault, blobs })
+});
+
+/// The records.
+pub(super) fn blobs() -> Vec<Vec<u8>> {
+    SEALED
+        .as_ref()
+        .map_or_else(Vec::new, |sealed| sealed.blobs.clone())
+}
+
+/// Asserts that nothing opens but what was sealed, byte for byte, and that only in its own place.
+pub(super) fn sealed(data: &[u8]) {
+    let Some(sealed) = SEALED.as_ref() else {
+        assert!(data.is_empty(), "there is no vault to try");
+        return;
+    };
+    let open = |place: &Place<'_>| sealed.vault.open_sealed(place, SealKind::ProviderKey, data);
+    let is_own = sealed.blobs.iter().any(|blob| blob == data);
+    assert!(open(&PLACE).is_ok() == is_own, "something else opens");
+    assert!(open(&PLACE.at_generation(1)).is_err());
+    assert!(open(&Place::of(TENANT, "credentials", b"other", "secret")).is_err());
 }
