@@ -7,5 +7,6 @@ pub mod backoff;
 pub mod breaker;
 pub mod errors;
 pub mod health;
+pub mod intent;
 pub mod reset;
 pub mod window;
