@@ -63,7 +63,9 @@ mod tests {
 
     #[test]
     fn a_rest_doubles_until_it_is_longest() {
-        let rests: Vec<_> = (1..12).map(|level| rest((SECOND, MINUTE), level, 7)).collect();
+        let rests: Vec<_> = (1..12)
+            .map(|level| rest((SECOND, MINUTE), level, 7))
+            .collect();
         for (at, rest) in rests.iter().enumerate() {
             let whole = (SECOND << at).min(MINUTE);
             assert!((whole * 3 / 4..=whole).contains(rest), "{at}: {rest}");

@@ -137,7 +137,11 @@ impl Breaker {
         let age = now.as_micros().saturating_sub(self.turned_at.as_micros());
         if age >= HALF_WINDOW || age < 0 {
             let is_recent = (0..2 * HALF_WINDOW).contains(&age);
-            self.before = if is_recent { self.now } else { Tally::default() };
+            self.before = if is_recent {
+                self.now
+            } else {
+                Tally::default()
+            };
             self.now = Tally::default();
             self.turned_at = now;
         }
@@ -226,6 +230,9 @@ mod tests {
         };
         assert!(until >= at(6_000 + 7_500), "{until}");
         assert_eq!(breaker.opened(), Some((until, 2)));
-        assert_eq!(Breaker::restored(breaker.opened()).opened(), breaker.opened());
+        assert_eq!(
+            Breaker::restored(breaker.opened()).opened(),
+            breaker.opened()
+        );
     }
 }

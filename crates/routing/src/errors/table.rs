@@ -52,7 +52,10 @@ const WORDS: &[(&str, Verdict)] = &[
     ("context window", TOO_LONG),
     ("exceeds the available context size", TOO_LONG),
     ("exceeds the maximum number of tokens", TOO_LONG),
-    ("input length and `max_tokens` exceed context limit", TOO_LONG),
+    (
+        "input length and `max_tokens` exceed context limit",
+        TOO_LONG,
+    ),
     ("exceeds the context length", TOO_LONG),
     ("content management policy", POLICY),
     ("requires moderation", POLICY),

@@ -153,13 +153,11 @@ impl Health {
 
     /// The target `model` at `place` at `now`; remembers nothing new.
     pub fn look(&self, place: Place, model: &str, now: Timestamp) -> Look {
-        let found = read(&self.tenants)
-            .get(&place.tenant)
-            .and_then(|accounts| {
-                read(accounts)
-                    .get(&(place.provider, place.credential))
-                    .cloned()
-            });
+        let found = read(&self.tenants).get(&place.tenant).and_then(|accounts| {
+            read(accounts)
+                .get(&(place.provider, place.credential))
+                .cloned()
+        });
         found.map_or(Look::UNKNOWN, |account| account.look(model, now))
     }
 

@@ -7,9 +7,7 @@ use std::sync::{
 
 use mirk_model::Timestamp;
 
-use super::{
-    Account, HealthRow, Look, Place, Rest, Standing, average::Averages, park::Park,
-};
+use super::{Account, HealthRow, Look, Place, Rest, Standing, average::Averages, park::Park};
 use crate::{
     backoff::LONGEST,
     breaker::{Admission, Breaker},
@@ -136,8 +134,11 @@ impl Target {
     }
 
     fn publish(&self, breaker: &Breaker) {
-        let until = breaker.opened().map_or(i64::MIN, |(until, _)| until.as_micros());
-        self.is_probing.store(breaker.is_probing(), Ordering::Relaxed);
+        let until = breaker
+            .opened()
+            .map_or(i64::MIN, |(until, _)| until.as_micros());
+        self.is_probing
+            .store(breaker.is_probing(), Ordering::Relaxed);
         self.half_open_at.store(until, Ordering::Relaxed);
     }
 
@@ -170,11 +171,8 @@ impl Target {
             samples,
             last,
         };
-        let says_something = samples > 0
-            || latency > 0
-            || row.level > 0
-            || row.rest.is_some()
-            || row.open.is_some();
+        let says_something =
+            samples > 0 || latency > 0 || row.level > 0 || row.rest.is_some() || row.open.is_some();
         says_something.then_some(row)
     }
 
@@ -214,9 +212,7 @@ impl Flight {
     /// The first byte of the answer came.
     pub fn first_byte(&self, now: Timestamp) {
         let took = now.as_micros().saturating_sub(self.began.as_micros());
-        self.target
-            .averages
-            .first_byte(took.max(1).cast_unsigned());
+        self.target.averages.first_byte(took.max(1).cast_unsigned());
     }
 
     /// It was answered as it should be.
@@ -229,12 +225,7 @@ impl Flight {
 
     /// It failed: whatever `verdict` blames rests, until `limit` says or for as long as failures
     /// in a row make it. `seed` decides the jitter.
-    pub fn fail(
-        mut self,
-        verdict: &Verdict,
-        limit: Option<&Limit>,
-        (now, seed): (Timestamp, u64),
-    ) {
+    pub fn fail(mut self, verdict: &Verdict, limit: Option<&Limit>, (now, seed): (Timestamp, u64)) {
         let announced = limit.map(|limit| limit.until);
         match verdict.blame {
             // Whoever finds fault with a request is there and works.
@@ -273,7 +264,10 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         self.target.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.target.account.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.target
+            .account
+            .in_flight
+            .fetch_sub(1, Ordering::Relaxed);
         if self.is_probe {
             self.target.with_breaker(Breaker::release);
         }

@@ -31,12 +31,21 @@ fn requests_are_taken_for_what_they_are() {
     let cases = [
         ("Fix this:\n```rust\nfn main() {}\n```", Class::Code),
         ("Refactor the login function in Python.", Class::Code),
-        ("Warum wirft mein Python-Skript diese Fehlermeldung?", Class::Code),
+        (
+            "Warum wirft mein Python-Skript diese Fehlermeldung?",
+            Class::Code,
+        ),
         ("这段代码为什么报错？", Class::Code),
         ("このコードのデバッグを手伝って", Class::Code),
         ("Напиши функцию на python", Class::Code),
-        ("Compare the pros and cons of nuclear and solar power.", Class::Analysis),
-        ("Vergleiche die Vor- und Nachteile beider Verträge.", Class::Analysis),
+        (
+            "Compare the pros and cons of nuclear and solar power.",
+            Class::Analysis,
+        ),
+        (
+            "Vergleiche die Vor- und Nachteile beider Verträge.",
+            Class::Analysis,
+        ),
         ("请分析这两家公司的优缺点", Class::Analysis),
         ("Проанализируй и сравни два подхода", Class::Analysis),
         ("Write a poem about the sea.", Class::Creative),
@@ -59,7 +68,10 @@ fn requests_are_taken_for_what_they_are() {
 
 #[test]
 fn words_inside_other_words_do_not_count() {
-    for text in ["The rapids, encoded history and a barcode.", "newsprint todayish"] {
+    for text in [
+        "The rapids, encoded history and a barcode.",
+        "newsprint todayish",
+    ] {
         assert_eq!(read(text).score, 0, "{text}");
     }
 }
@@ -72,7 +84,10 @@ fn complexity_follows_length_and_weighing() {
     assert_eq!(read(&"word ".repeat(201)).complexity, Complexity::Complex);
     let hard = "Analyze, compare and evaluate both.";
     assert_eq!(read(hard).complexity, Complexity::Complex);
-    assert_eq!(read(&"x".repeat(MOST_READ + 1)).complexity, Complexity::Complex);
+    assert_eq!(
+        read(&"x".repeat(MOST_READ + 1)).complexity,
+        Complexity::Complex
+    );
     assert_eq!(read(&"好".repeat(500)).complexity, Complexity::Complex);
 }
 

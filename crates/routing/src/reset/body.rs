@@ -8,8 +8,8 @@ use crate::errors::{Said, Why};
 
 /// The kind of limit, where the body is more exact than the status.
 pub(super) fn why(said: &Said, otherwise: Why) -> Why {
-    let is_daily = said.message.contains("per-day")
-        || quotas(said).any(|quota| quota.contains("PerDay"));
+    let is_daily =
+        said.message.contains("per-day") || quotas(said).any(|quota| quota.contains("PerDay"));
     if is_daily && otherwise == Why::RateLimited {
         Why::QuotaSpent
     } else {

@@ -49,10 +49,19 @@ fn moments_are_read_in_every_way_that_they_are_written() {
         ("2026-03-01T01:01:00.5+01:00", after(60.5)),
         ("Sun, 01 Mar 2026 00:01:00 GMT", after(60.0)),
     ];
-    for (text, moment) in cases {
-        assert_eq!(moment(text, NOW), Some(moment), "{text}");
+    for (text, read) in cases {
+        assert_eq!(moment(text, NOW), Some(read), "{text}");
     }
-    let none = ["", "abc", "6x", "m", "1.2.3", "1s1", "--5", "Sun, 01 Mrz 2026 00:01:00 GMT"];
+    let none = [
+        "",
+        "abc",
+        "6x",
+        "m",
+        "1.2.3",
+        "1s1",
+        "--5",
+        "Sun, 01 Mrz 2026 00:01:00 GMT",
+    ];
     for text in none {
         assert_eq!(moment(text, NOW), None, "{text}");
     }
@@ -101,7 +110,10 @@ fn the_empty_bucket_decides() {
         ("anthropic-ratelimit-requests-remaining", "12"),
         ("anthropic-ratelimit-requests-reset", "2026-03-01T00:00:05Z"),
         ("anthropic-ratelimit-input-tokens-remaining", "0"),
-        ("anthropic-ratelimit-input-tokens-reset", "2026-03-01T00:00:45Z"),
+        (
+            "anthropic-ratelimit-input-tokens-reset",
+            "2026-03-01T00:00:45Z",
+        ),
     ];
     assert!((seconds(&limit(429, &headers, "").unwrap()) - 45.0).abs() < 1e-6);
 }
@@ -121,7 +133,10 @@ fn the_latest_window_that_rejected_decides() {
     ];
     let found = limit(429, &headers, "").unwrap();
     assert!((seconds(&found) - 259_200.0).abs() < 1e-6);
-    assert_eq!((found.reach, found.why), (Reach::Credential, Why::QuotaSpent));
+    assert_eq!(
+        (found.reach, found.why),
+        (Reach::Credential, Why::QuotaSpent)
+    );
 }
 
 #[test]
@@ -157,7 +172,10 @@ fn a_plan_that_is_used_up_says_when_it_begins_anew() {
         "plan_type":"free","resets_at":1772825905,"resets_in_seconds":502705}}"#;
     let found = limit(429, &[("retry-after", "5")], body).unwrap();
     assert!((seconds(&found) - 502_705.0).abs() < 1e-6);
-    assert_eq!((found.reach, found.why), (Reach::Credential, Why::QuotaSpent));
+    assert_eq!(
+        (found.reach, found.why),
+        (Reach::Credential, Why::QuotaSpent)
+    );
     let body = r#"{"error":{"type":"usage_limit_reached","resets_at":1772409600}}"#;
     assert!((seconds(&limit(429, &[], body).unwrap()) - 86_400.0).abs() < 1e-6);
     let body = r#"{"error":{"type":"usage_limit_reached","resets_in_seconds":1e300}}"#;
@@ -173,7 +191,9 @@ fn googles_retry_info_holds_for_the_model() {
     let found = limit(429, &[], body).unwrap();
     assert!((seconds(&found) - 45.837_906).abs() < 1e-5);
     assert_eq!((found.reach, found.why), (Reach::Model, Why::RateLimited));
-    let body = body.replace("PerMinute", "PerDay").replace("45.837906927s", "35640s");
+    let body = body
+        .replace("PerMinute", "PerDay")
+        .replace("45.837906927s", "35640s");
     let found = limit(429, &[], &format!("[{body}]")).unwrap();
     assert!((seconds(&found) - 35_640.0).abs() < 1e-6);
     assert_eq!((found.reach, found.why), (Reach::Model, Why::QuotaSpent));
@@ -194,9 +214,18 @@ fn openrouters_free_models_do_not_hold_back_the_paid_ones() {
 #[test]
 fn words_are_the_last_resort() {
     let cases = [
-        (r#"{"error":{"message":"Rate limit reached. Please try again in 6m0s. Visit us."}}"#, 360.0),
-        (r#"{"error":{"message":"Please retry after 26 seconds."}}"#, 26.0),
-        (r#"{"error":"too many requests, retry in 2 minutes"}"#, 120.0),
+        (
+            r#"{"error":{"message":"Rate limit reached. Please try again in 6m0s. Visit us."}}"#,
+            360.0,
+        ),
+        (
+            r#"{"error":{"message":"Please retry after 26 seconds."}}"#,
+            26.0,
+        ),
+        (
+            r#"{"error":"too many requests, retry in 2 minutes"}"#,
+            120.0,
+        ),
     ];
     for (body, rest) in cases {
         let found = limit(429, &[], body).unwrap();
