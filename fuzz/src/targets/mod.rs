@@ -15,6 +15,7 @@ mod models;
 mod scrub;
 mod sse;
 mod tap;
+mod value;
 mod vault;
 
 /// A parser under test.
@@ -65,6 +66,7 @@ pub static TARGETS: &[Target] = &[
     Target::new("json-scan", json::scan, Format::Json),
     Target::new("json-limits", json::limits, Format::Json),
     Target::new("json-splice", json::splice, Format::Json),
+    Target::new("json-value", value::value, Format::Json),
     Target::new("tap", tap::tap, Format::Stream),
     Target::new("scrub", scrub::scrub, Format::Prose),
     Target::new("endpoint", endpoint::find, Format::Path).with(endpoint::seeds),
