@@ -12,6 +12,10 @@ use crate::{json::Misread, loss::Notes};
 
 /// How an answer must look to the client that asked. Made from its request, kept until the end.
 #[derive(Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent wishes of one client"
+)]
 pub struct Manner {
     /// What the client asked for.
     pub operation: Operation,
@@ -103,8 +107,7 @@ pub trait Reader: Send + Debug {
     ///
     /// # Errors
     /// As [`Reader::data`].
-    fn end(&mut self, sink: &mut Sink<'_>) -> Result<(), Malformed> {
-        let _nothing_waits = sink;
+    fn end(&mut self, _sink: &mut Sink<'_>) -> Result<(), Malformed> {
         Ok(())
     }
 }
@@ -178,8 +181,7 @@ pub struct Wire {
     /// Reads a client's request, with the manner in which it wants its answer. `model` is left as
     /// the body has it. Members that are known and not understood elsewhere go to [`Ask::own`];
     /// unknown ones to the notes.
-    pub read_ask:
-        for<'a> fn(Operation, &'a str, &mut Notes) -> Result<(Ask<'a>, Manner), Misread>,
+    pub read_ask: for<'a> fn(Operation, &'a str, &mut Notes) -> Result<(Ask<'a>, Manner), Misread>,
     /// Writes a request for a provider.
     pub write_ask: fn(&Ask<'_>, &Traits, &mut Notes) -> Result<Vec<u8>, Problem>,
     /// Reads a provider's whole answer.

@@ -277,6 +277,20 @@ pub fn splice(body: &Bytes, token: &Range<usize>, model: &str) -> Bytes {
     out.freeze()
 }
 
+/// `text` when it is a JSON object, else an object that holds it; nothing is an empty object. For
+/// arguments of calls, which models may write as anything.
+pub fn as_object(text: &str) -> Cow<'_, str> {
+    if text.trim().is_empty() {
+        return Cow::Borrowed("{}");
+    }
+    if Value::parse(text).is_ok_and(|value| value.kind() == Type::Object) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = Vec::with_capacity(text.len() + 16);
+    Object::write(&mut out, |object| object.text("arguments", text));
+    Cow::Owned(String::from_utf8(out).unwrap_or_default())
+}
+
 /// The watched name that `key`, quotes included, is to any parser; and notes it as seen.
 fn watched(key: &[u8], seen: &mut u16) -> Result<Option<(&'static str, Watched)>, HeadError> {
     if key.len() > LONGEST_KEY {

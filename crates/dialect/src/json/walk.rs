@@ -94,10 +94,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Walks the whole text, one array, and shows where each item lies.
-    pub(crate) fn items(
-        &mut self,
-        mut item: impl FnMut(Range<usize>),
-    ) -> Result<(), HeadError> {
+    pub(crate) fn items(&mut self, mut item: impl FnMut(Range<usize>)) -> Result<(), HeadError> {
         if self.space() != Some(b'[') {
             return Err(self.fault());
         }
