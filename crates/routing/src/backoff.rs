@@ -47,7 +47,7 @@ fn below(seed: u64, bound: i64) -> i64 {
         .unwrap_or(0)
 }
 
-/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014), which spreads neighbouring seeds.
+/// The finalizer of `SplitMix64` (Steele, Lea, Flood 2014), which spreads neighbouring seeds.
 const fn mix(seed: u64) -> u64 {
     let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -135,7 +135,7 @@ impl Breaker {
 
     fn count(&mut self, now: Timestamp, failures: u32) {
         let age = now.as_micros().saturating_sub(self.turned_at.as_micros());
-        if age >= HALF_WINDOW || age < 0 {
+        if !(0..HALF_WINDOW).contains(&age) {
             let is_recent = (0..2 * HALF_WINDOW).contains(&age);
             self.before = if is_recent {
                 self.now

@@ -60,9 +60,13 @@ impl Park {
         self.set(until.min(now.plus_micros(LONGEST + 1_000_000)), why);
     }
 
-    /// Counts from the start again.
-    pub(super) fn answered(&self) {
-        *self.level.lock().unwrap_or_else(PoisonError::into_inner) = 0;
+    /// Counts from the start again, because what was sent at `began` succeeded. What was sent
+    /// before the latest rest says nothing: a long stream may end well long after a limit began.
+    pub(super) fn answered(&self, began: Timestamp) {
+        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        if began.as_micros() >= self.until.load(Ordering::Relaxed) {
+            *level = 0;
+        }
     }
 
     /// How many rests in a row were guessed.

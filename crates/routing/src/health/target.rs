@@ -98,9 +98,13 @@ impl Target {
             .max_by_key(|rest| rest.until)
     }
 
-    /// Begins a request, right before it is sent. Refuses, and says until when, where the target
-    /// rests, its circuit is open, or another request probes it: whatever a plan said before,
-    /// nothing goes to a parked target.
+    /// Begins a request, right before it is sent: whatever a plan said before, nothing goes to a
+    /// parked target.
+    ///
+    /// # Errors
+    ///
+    /// Until when to wait, where the target rests, its circuit is open or another request probes
+    /// it.
     pub fn begin(self: &Arc<Self>, now: Timestamp) -> Result<Flight, Rest> {
         if let Some(rest) = self.rest(now) {
             return Err(rest);
@@ -218,8 +222,8 @@ impl Flight {
     /// It was answered as it should be.
     pub fn succeed(mut self, now: Timestamp) {
         self.target.averages.ended(true, now);
-        self.target.park.answered();
-        self.target.account.park.answered();
+        self.target.park.answered(self.began);
+        self.target.account.park.answered(self.began);
         self.answered(now);
     }
 

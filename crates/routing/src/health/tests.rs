@@ -143,6 +143,41 @@ fn guesses_double_and_a_success_begins_anew() {
 }
 
 #[test]
+fn what_was_sent_before_a_limit_and_ends_well_does_not_shorten_the_next_rest() {
+    let health = Health::new();
+    let target = health.target(place(1, 1), "a");
+    let stream = target.begin(at(0)).unwrap();
+    target.begin(at(0)).unwrap().fail(&RATE, None, (at(0), 5));
+    let first = target.look(at(0)).until().unwrap();
+    stream.succeed(first);
+    target.begin(first).unwrap().fail(&RATE, None, (first, 5));
+    let second = target.look(first).until().unwrap();
+    let micros = |from: Timestamp, to: Timestamp| to.as_micros() - from.as_micros();
+    assert!(micros(first, second) > micros(at(0), first));
+}
+
+#[test]
+fn a_rest_ends_within_a_second_of_the_announced_reset_and_not_before() {
+    for (header, seconds) in [("7", 7), ("3600", 3600), ("1", 1)] {
+        let health = Health::new();
+        let target = health.target(place(1, 1), "a");
+        let headers = [("retry-after", header.as_bytes())];
+        let answer = Answer {
+            status: 429,
+            headers: &headers,
+            body: b"",
+        };
+        let (verdict, limit) = errors::read(&answer, at(0), 3);
+        let flight = target.begin(at(0)).unwrap();
+        flight.fail(&verdict, limit.as_ref(), (at(0), 3));
+        for millis in (0..seconds * 1_000).step_by(50) {
+            assert!(target.begin(at(millis)).is_err());
+        }
+        assert!(target.begin(at(seconds * 1_000 + 1_000)).is_ok());
+    }
+}
+
+#[test]
 fn a_rest_is_never_made_shorter() {
     let health = Health::new();
     let target = health.target(place(1, 1), "a");

@@ -96,8 +96,8 @@ const SHORT: usize = 30;
 pub fn read(text: &str) -> Intent {
     let (first, last) = ends(text);
     let mut count = Count::default();
-    count.add(&first.to_lowercase());
-    count.add(&last.to_lowercase());
+    count.add(&lower(first));
+    count.add(&lower(last));
     count.judge(text.len() > MOST_READ)
 }
 
@@ -112,6 +112,20 @@ fn ends(text: &str) -> (&str, &str) {
         text.get(..first).unwrap_or_default(),
         text.get(last..).unwrap_or_default(),
     )
+}
+
+/// Lower case, fast for the scripts that [`WORDS`] is written in.
+fn lower(text: &str) -> String {
+    let mut lower = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\0'..='\x7f' => lower.push(c.to_ascii_lowercase()),
+            'а'..='я' | 'ß'..='ÿ' | '\u{2e80}'..='\u{d7ff}' => lower.push(c),
+            'А'..='Я' => lower.push(char::from_u32(u32::from(c) + 0x20).unwrap_or(c)),
+            _ => lower.extend(c.to_lowercase()),
+        }
+    }
+    lower
 }
 
 #[derive(Debug, Default)]
@@ -132,30 +146,37 @@ impl Count {
             if begins {
                 self.words += usize::from(kind == Kind::Letter);
                 self.letters += usize::from(kind == Kind::Unparted);
-                if kind != Kind::Space {
-                    self.score(rest);
-                }
             }
+            let read = if begins && kind != Kind::Space {
+                self.score(rest)
+            } else {
+                0
+            };
             before = kind;
-            rest = rest.get(first.len_utf8()..).unwrap_or_default();
+            // Signs are read once; letters have still to be counted.
+            let skipped = if kind == Kind::Other { read } else { 0 };
+            rest = rest
+                .get(skipped.max(first.len_utf8())..)
+                .unwrap_or_default();
         }
     }
 
-    /// Adds what the longest entry at the beginning of `rest` weighs.
-    fn score(&mut self, rest: &str) {
+    /// Adds what the longest entry at the beginning of `rest` weighs; says how long it is.
+    fn score(&mut self, rest: &str) -> usize {
         let entries = INDEX.entries(rest.as_bytes());
         let found = entries
             .iter()
             .filter_map(|at| WORDS.get(usize::from(*at)))
             .filter(|entry| is_at(entry.0, rest))
             .max_by_key(|entry| entry.0.len());
-        let Some((_, class, weight)) = found else {
-            return;
+        let Some((entry, class, weight)) = found else {
+            return 0;
         };
         let place = SCORED.iter().position(|scored| scored == class);
         if let Some(score) = place.and_then(|place| self.scores.get_mut(place)) {
             *score = score.saturating_add(*weight);
         }
+        entry.trim_end_matches('*').len()
     }
 
     fn judge(&self, is_cut: bool) -> Intent {
@@ -213,7 +234,14 @@ enum Kind {
 impl Kind {
     fn of(c: char) -> Self {
         match c {
-            'a'..='z' | '0'..='9' | '_' => Self::Letter,
+            // ASCII, Latin, Greek, Cyrillic and Hangul; the few signs among the latter part
+            // nothing.
+            'a'..='z'
+            | '0'..='9'
+            | '_'
+            | '\u{c0}'..='\u{24f}'
+            | '\u{370}'..='\u{52f}'
+            | '\u{ac00}'..='\u{d7a3}' => Self::Letter,
             '\0'..='\x7f' if c.is_ascii_whitespace() => Self::Space,
             '\0'..='\x7f' => Self::Other,
             '\u{0e00}'..='\u{0eff}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' => {

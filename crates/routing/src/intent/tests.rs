@@ -67,6 +67,20 @@ fn requests_are_taken_for_what_they_are() {
 }
 
 #[test]
+fn case_does_not_matter() {
+    let texts = [
+        "WRITE A POEM",
+        "ÉCRIS UN POÈME",
+        "НАПИШИ СТИХИ",
+        "Märchen",
+        "MÄRCHEN",
+    ];
+    for text in texts {
+        assert_eq!(read(text).class, Class::Creative, "{text}");
+    }
+}
+
+#[test]
 fn words_inside_other_words_do_not_count() {
     for text in [
         "The rapids, encoded history and a barcode.",
@@ -98,6 +112,10 @@ fn the_end_of_a_long_text_is_read_too() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long it really takes is what is measured"
+)]
 fn four_kilobytes_take_little_time() {
     let texts = [
         "the quick brown fox wrote code in python and compared a poem today ".repeat(62),
@@ -121,6 +139,11 @@ fn four_kilobytes_take_little_time() {
 }
 
 proptest! {
+    #[test]
+    fn lower_case_is_lower_case(c: char) {
+        prop_assert_eq!(lower(&c.to_string()), c.to_lowercase().to_string());
+    }
+
     #[test]
     fn any_text_is_read_and_the_same_text_the_same_way(text in "\\PC{0,400}") {
         prop_assert_eq!(read(&text), read(&text));

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -7,7 +9,8 @@ use crate::errors;
 const NOW: Timestamp = Timestamp::from_micros(1_772_323_200_000_000);
 
 fn after(seconds: f64) -> Timestamp {
-    NOW.plus_micros((seconds * 1e6) as i64)
+    let micros = Duration::from_secs_f64(seconds).as_micros();
+    NOW.plus_micros(i64::try_from(micros).unwrap())
 }
 
 fn limit(status: u16, headers: &[(&str, &str)], body: &str) -> Option<Limit> {
@@ -26,7 +29,8 @@ fn limit(status: u16, headers: &[(&str, &str)], body: &str) -> Option<Limit> {
 /// Until when, without the jitter, in seconds from now.
 fn seconds(limit: &Limit) -> f64 {
     let jitter = backoff::after_reset(NOW, 7).as_micros() - NOW.as_micros();
-    (limit.until.as_micros() - NOW.as_micros() - jitter) as f64 / 1e6
+    let micros = limit.until.as_micros() - NOW.as_micros() - jitter;
+    Duration::from_micros(micros.try_into().unwrap()).as_secs_f64()
 }
 
 #[test]

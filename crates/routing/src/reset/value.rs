@@ -8,6 +8,10 @@ const MOST: usize = 64;
 
 const MICROS: i64 = 1_000_000;
 
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
 /// A moment in whichever way it is written; a number below 10^8 is a wait in seconds from `now`,
 /// a greater one an epoch in seconds, milliseconds, microseconds or nanoseconds by its size.
 pub(crate) fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
@@ -93,9 +97,6 @@ pub(super) fn http_date(text: &str) -> Option<Timestamp> {
     let mut parts = date.split(' ');
     let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
     let (time, zone) = (parts.next()?, parts.next()?);
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
     let month = MONTHS.iter().position(|name| *name == month)? + 1;
     let is_whole = parts.next().is_none() && zone == "GMT";
     is_whole
