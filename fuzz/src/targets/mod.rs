@@ -8,6 +8,7 @@ use crate::corpus::Format;
 mod address;
 mod config;
 mod endpoint;
+mod failure;
 mod guard;
 mod json;
 mod model;
@@ -69,6 +70,7 @@ pub static TARGETS: &[Target] = &[
     Target::new("json-value", value::value, Format::Json),
     Target::new("tap", tap::tap, Format::Stream),
     Target::new("scrub", scrub::scrub, Format::Prose),
+    Target::new("failure", failure::failure, Format::Prose).with(failure::seeds),
     Target::new("endpoint", endpoint::find, Format::Path).with(endpoint::seeds),
     Target::new("models", models::list, Format::Path),
     Target::new("token", vault::token, Format::Token).with(vault::tokens),
