@@ -13,6 +13,8 @@ pub(crate) struct Said {
     pub(crate) error: Value,
     /// Its type, code, status and reasons, in lower case, the most telling first.
     pub(crate) names: Vec<String>,
+    /// Its code where that is the HTTP status of an error, as Google's and OpenRouter's are.
+    pub(crate) status: Option<u16>,
     /// Its message, in lower case.
     pub(crate) message: String,
 }
@@ -38,7 +40,13 @@ impl Said {
         let source = error.pointer("/metadata/limit_source");
         let names = reasons.chain(source.and_then(Value::as_str)).chain(names);
         let message = error.get("message").unwrap_or(error).as_str();
+        let status = error.get("code").and_then(|code| match code {
+            Value::String(text) => text.parse().ok(),
+            code => code.as_u64(),
+        });
+        let status = status.and_then(|status| u16::try_from(status).ok());
         Some(Self {
+            status: status.filter(|status| (400..600).contains(status)),
             names: names.take(16).map(|name| lower(name, 128)).collect(),
             message: lower(message.unwrap_or_default(), MOST_MESSAGE),
             error: error.clone(),

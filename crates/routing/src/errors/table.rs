@@ -36,6 +36,7 @@ const ABOVE_RATE: Verdict = row(Why::TooLarge, Blame::Nobody, Onward::Any, false
 const BEGINNINGS: &[(&str, Verdict)] = &[
     ("your credit balance is too low", UNPAID),
     ("your prepayment credits are depleted", UNPAID),
+    ("you have reached your specified api usage limits", UNPAID),
     ("insufficient credits", UNPAID),
     ("insufficient balance", UNPAID),
     ("api key not valid", UNAUTHORIZED),
@@ -76,6 +77,7 @@ const NAMES: &[(&str, Verdict)] = &[
     ("billing_not_active", UNPAID),
     ("billing_error", UNPAID),
     ("enforced_spend_limit_reached", UNPAID),
+    ("credit_balance_exhausted", UNPAID),
     ("usage_not_included", UNPAID),
     ("usage_limit_reached", QUOTA),
     ("openrouter_free_tier_daily", QUOTA),
@@ -96,7 +98,7 @@ const NAMES: &[(&str, Verdict)] = &[
     ("not_found", MISSING),
     ("overloaded_error", OVERLOADED),
     ("server_is_overloaded", OVERLOADED),
-    ("slow_down", OVERLOADED),
+    ("service_unavailable_error", OVERLOADED),
     ("unavailable", OVERLOADED),
     ("unavailable_error", OVERLOADED),
     ("api_error", SERVER),
@@ -110,6 +112,11 @@ const NAMES: &[(&str, Verdict)] = &[
 
 /// What an answer of `status` whose body said this means.
 pub(super) fn judge(status: u16, said: Option<&Said>) -> Verdict {
+    // Inside a stream that began well, the error carries the status itself.
+    let status = match status {
+        200 => said.and_then(|said| said.status).unwrap_or(status),
+        _ => status,
+    };
     let named = said
         .filter(|_| matches!(status, 200 | 400..=599))
         .and_then(by_words);

@@ -116,11 +116,22 @@ fn an_error_inside_a_stream_that_began_well_is_understood() {
         (anthropic("overloaded_error", "Overloaded"), Why::Overloaded),
         (r#"{"type":"response.failed","response":{"error":{"code":"rate_limit_exceeded","message":"slow"}}}"#.to_owned(), Why::RateLimited),
         (r#"{"type":"error","code":"server_error","message":"x"}"#.to_owned(), Why::ServerError),
-        (r#"{"error":{"code":502,"message":"Provider disconnected"}}"#.to_owned(), Why::ServerError),
+        (r#"{"error":{"code":502,"message":"Provider disconnected"}}"#.to_owned(), Why::Overloaded),
     ];
     for (body, why) in cases {
         assert_eq!(judge(200, &body).why, why, "{body}");
     }
+}
+
+#[test]
+fn going_too_fast_is_a_rate_limit_or_an_overload_as_the_status_says() {
+    let body = openai("rate_limit_error", "slow_down", "Slow down");
+    assert_eq!(judge(429, &body).why, Why::RateLimited);
+    let body = openai("service_unavailable_error", "slow_down", "Slow down");
+    assert_eq!(judge(503, &body).why, Why::Overloaded);
+    let body = r#"{"error":{"code":"429","message":"Provider returned error"}}"#;
+    assert_eq!(judge(200, body).why, Why::RateLimited);
+    assert_eq!(judge(400, body).why, Why::BadRequest, "the status decides");
 }
 
 #[test]

@@ -59,19 +59,14 @@ pub(super) fn retry_info(said: &Said, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// OpenRouter repeats its headers in the body: `metadata.headers["X-RateLimit-Reset"]`, an epoch
-/// in milliseconds; and says `metadata.retry_after_seconds`.
+/// in milliseconds.
 pub(super) fn header_copy(said: &Said, now: Timestamp) -> Option<Timestamp> {
-    let metadata = said.error.get("metadata")?;
-    let after = metadata.get("retry_after_seconds").and_then(written);
-    let wait = after.and_then(|after| value::wait(&after));
-    wait.map(|wait| now.plus_micros(wait)).or_else(|| {
-        let headers = metadata.get("headers")?.as_object()?;
-        let reset = headers
-            .iter()
-            .take(32)
-            .find(|(name, _)| name.eq_ignore_ascii_case("x-ratelimit-reset"));
-        value::moment(&written(reset?.1)?, now)
-    })
+    let headers = said.error.get("metadata")?.get("headers")?.as_object()?;
+    let (_, reset) = headers
+        .iter()
+        .take(32)
+        .find(|(name, _)| name.eq_ignore_ascii_case("x-ratelimit-reset"))?;
+    value::moment(&written(reset)?, now)
 }
 
 /// `… try again in 6m0s.`, `… retry in 36.4s.`, `… retry after 26 seconds.`
