@@ -1,3 +1,5 @@
+//! The table, with the words that providers use.
+
 use proptest::prelude::*;
 
 use super::*;

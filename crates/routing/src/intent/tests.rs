@@ -1,3 +1,5 @@
+//! Requests in many languages.
+
 use std::time::Instant;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Real headers and bodies, and hostile ones.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Windows, their margins, and where they are read from.
+
 use proptest::prelude::*;
 
 use super::*;
