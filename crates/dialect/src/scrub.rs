@@ -38,6 +38,10 @@ const fn word(prefix: &'static str, shortest: usize) -> Shape {
     }
 }
 
+/// The prefix that is itself of token bytes and wants a digit: where it stands over and over, each
+/// would look through all that follow.
+const PLAIN_WORD: &[u8] = b"or-";
+
 /// Longest prefixes first where one begins another. `sk-` covers OpenAI's, Anthropic's,
 /// OpenRouter's and DeepSeek's, and is short because they come back with the middle left out.
 const SHAPES: &[Shape] = &[
@@ -57,7 +61,11 @@ const SHAPES: &[Shape] = &[
     shape("ASIA", 12),
     shape("ya29.", 8),
     shape("eyJ", 20),
-    word("or-", 16),
+    Shape {
+        prefix: PLAIN_WORD,
+        shortest: 16,
+        wants_digit: true,
+    },
     word("Bearer ", 8),
     word("bearer ", 8),
 ];
@@ -74,12 +82,19 @@ pub fn scrub<'a>(body: &'a [u8], live: Option<&[u8]>) -> Cow<'a, [u8]> {
     // Where the bytes begin that are not yet in `out`.
     let mut from = 0;
     let mut at = 0;
+    // The run of token bytes before here has no digit, which is not looked for again.
+    let mut plain_until = 0_usize;
     while let Some(rest) = without_live.get(at..).filter(|rest| !rest.is_empty()) {
         let before = at.checked_sub(1).and_then(|last| without_live.get(last));
         let found = if before.is_some_and(u8::is_ascii_alphanumeric) {
             None
         } else {
-            SHAPES.iter().find_map(|shape| shape.length(rest))
+            let plain = plain_until.saturating_sub(at);
+            let found = SHAPES.iter().find_map(|shape| shape.length(rest, plain));
+            if found.is_none() && plain == 0 && rest.starts_with(PLAIN_WORD) {
+                plain_until = at + token_length(rest);
+            }
+            found
         };
         let Some(length) = found else {
             at += 1;
@@ -98,18 +113,25 @@ pub fn scrub<'a>(body: &'a [u8], live: Option<&[u8]>) -> Cow<'a, [u8]> {
 }
 
 impl Shape {
-    /// How many bytes at the front of `rest` are a credential of this shape.
-    fn length(&self, rest: &[u8]) -> Option<usize> {
+    /// How many bytes at the front of `rest` are a credential of this shape. The first `plain` of
+    /// them are a run of token bytes without a digit.
+    fn length(&self, rest: &[u8], plain: usize) -> Option<usize> {
         let token = rest.strip_prefix(self.prefix)?;
-        let length = token
-            .iter()
-            .position(|byte| !is_token(*byte))
-            .unwrap_or(token.len());
+        if self.prefix == PLAIN_WORD && plain > 0 {
+            return None;
+        }
+        let length = token_length(token);
         let token = token.get(..length)?;
         let is_long = length >= self.shortest;
         let is_one = is_long && (!self.wants_digit || token.iter().any(u8::is_ascii_digit));
         is_one.then_some(self.prefix.len() + length)
     }
+}
+
+/// How many bytes at the front of `text` are ones that credentials are made of.
+fn token_length(text: &[u8]) -> usize {
+    let end = text.iter().position(|byte| !is_token(*byte));
+    end.unwrap_or(text.len())
 }
 
 /// What credentials are made of, with what stands for a middle that was left out: stars, dots and
@@ -184,6 +206,16 @@ mod tests {
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn a_word_over_and_over_takes_no_longer_than_its_length() {
+        let body = "or-".repeat(1 << 20);
+        assert!(matches!(scrub(body.as_bytes(), None), Cow::Borrowed(_)));
+        assert_eq!(
+            scrubbed("or-else-or-neither or-else-or-0123456789abcdef"),
+            "or-else-or-neither [redacted]"
+        );
     }
 
     #[test]
