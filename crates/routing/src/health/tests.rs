@@ -184,7 +184,7 @@ fn a_rest_is_never_made_shorter() {
     let health = Health::new();
     let target = health.target(place(1, 1), "a");
     let flights: Vec<_> = (0..3).map(|_| target.begin(at(0)).unwrap()).collect();
-    for (flight, until) in flights.into_iter().zip([60_000, 5_000, 90_000]) {
+    for (flight, until) in flights.into_iter().zip([60_000, 90_000, 5_000]) {
         flight.fail(&RATE, Some(&limit(until, Reach::Credential)), (at(0), 1));
     }
     assert_eq!(target.look(at(1)).until(), Some(at(90_000)));
