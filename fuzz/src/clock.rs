@@ -1,6 +1,15 @@
-//! The monotonic clock: the one place that reads it.
+//! The clocks: the one place that reads them.
 
 use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// How long this thread has worked. What waits for a busy machine does not count.
+pub(crate) fn worked() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    let whole = u64::try_from(now.tv_sec).unwrap_or(0);
+    Duration::from_secs(whole) + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or(0))
+}
 
 /// A moment to measure from.
 #[derive(Clone, Copy, Debug)]

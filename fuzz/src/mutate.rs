@@ -199,6 +199,7 @@ fn stretch(bytes: &mut Vec<u8>, most: usize, chance: &mut Chance) {
                     "data: {\n",
                     "%41",
                     "sk-a0 ",
+                    "or-",
                 ])
                 .unwrap_or(&"[");
             bytes.splice(at..at, word.repeat(room / word.len()).bytes());

@@ -172,7 +172,7 @@ impl Shared {
         let input = self.input(number);
         let mut seen = watch::watched(self.target.run, &input);
         if seen.time > self.plan.bounds.slow && seen.panic.is_none() {
-            // The machine may have been busy elsewhere: only what is slow twice is slow.
+            // The first run may have paid for what is made once: only what is slow twice is slow.
             let time = seen.time;
             seen = watch::watched(self.target.run, &input);
             seen.time = seen.time.min(time);

@@ -18,7 +18,7 @@ static PANICS: Target = Target::new(
     |data| assert!(data.len() < 64, "planted"),
     Format::Json,
 );
-static SLOW: Target = Target::new("slow", |data| sleep_on(data, 150), Format::Json);
+static SLOW: Target = Target::new("slow", work_on, Format::Json);
 static HANGS: Target = Target::new("hangs", |data| sleep_on(data, 600_000), Format::Json);
 static GREEDY: Target = Target::new(
     "greedy",
@@ -28,6 +28,14 @@ static GREEDY: Target = Target::new(
 static CALM: Target = Target::new("calm", |data| drop(data.to_vec()), Format::Json);
 /// What one input held would show in the next, were it counted on.
 static MANY: Target = Target::new("many", |_| drop(vec![1_u8; 8 << 20]), Format::Json);
+
+/// Long inputs are work for 150 ms.
+fn work_on(data: &[u8]) {
+    let before = crate::clock::worked();
+    while data.len() > 200 && crate::clock::worked() < before + Duration::from_millis(150) {
+        std::hint::spin_loop();
+    }
+}
 
 /// Long inputs take a while.
 fn sleep_on(data: &[u8], millis: u64) {

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::clock::Since;
+use crate::clock::{Since, worked};
 
 thread_local! {
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
@@ -23,7 +23,7 @@ thread_local! {
 pub(crate) struct Seen {
     /// Where it panicked, if it did.
     pub(crate) panic: Option<String>,
-    /// How long it took.
+    /// How long it worked.
     pub(crate) time: Duration,
     /// The most bytes that it held at once.
     pub(crate) bytes: u64,
@@ -52,14 +52,14 @@ pub(crate) fn become_worker() {
 /// Runs `run` on `input`.
 pub(crate) fn watched(run: fn(&[u8]), input: &[u8]) -> Seen {
     let mut panicked = false;
-    let since = Since::now();
+    let before = worked();
     // The panic must end inside: the counter does not survive being unwound through.
     let counted = allocation_counter::measure(|| {
         panicked = panic::catch_unwind(AssertUnwindSafe(|| run(input))).is_err();
     });
     Seen {
         panic: panicked.then(|| PLACE.with_borrow(Clone::clone)),
-        time: since.elapsed(),
+        time: worked().saturating_sub(before),
         bytes: counted.bytes_max,
     }
 }
