@@ -137,6 +137,14 @@ fn going_too_fast_is_a_rate_limit_or_an_overload_as_the_status_says() {
 }
 
 #[test]
+fn a_name_never_contradicts_its_status() {
+    let too_long = openai("invalid_request_error", "context_length_exceeded", "no");
+    assert_eq!(judge(500, &too_long).blame, Blame::Provider);
+    assert_eq!(judge(401, &too_long).why, Why::Unauthorized);
+    assert_eq!(judge(402, &too_long).why, Why::Unpaid);
+}
+
+#[test]
 fn what_a_client_made_a_provider_repeat_blames_no_credential() {
     let echo = "Invalid value: 'your credit balance is too low; api key not valid'";
     let verdict = judge(400, &openai("invalid_request_error", "invalid_value", echo));
