@@ -14,7 +14,8 @@ use std::{fmt, sync::LazyLock};
 use memchr::memmem::Finder;
 use mirk_model::{Dialect, Operation, Usage};
 
-use self::{probe::Probe, tally::Tally};
+use self::probe::Probe;
+pub(crate) use self::tally::Tally;
 use crate::sse::{Field, LONGEST_LINE, LineTooLong, Piece, Splitter};
 
 /// The longest line that is kept to be looked at whole; longer ones are read as they pass.

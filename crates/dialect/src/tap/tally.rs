@@ -25,7 +25,7 @@ struct Counts {
 
 /// What was read so far.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     dialect: Dialect,
     counts: Counts,
     was_read: bool,
@@ -35,7 +35,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) const fn new(dialect: Dialect) -> Self {
+    pub(crate) const fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
             counts: Counts {
@@ -60,7 +60,7 @@ impl Tally {
 
     /// Reads a usage object. A later one takes the place of an earlier one, but Anthropic's, which
     /// count up and may leave out what did not change.
-    pub(super) fn read(&mut self, raw: &[u8]) {
+    pub(crate) fn read(&mut self, raw: &[u8]) {
         let mut counts = Counts::default();
         if !self.read_object(raw, &mut counts) {
             self.is_doubtful = true;
@@ -75,7 +75,7 @@ impl Tally {
     }
 
     /// Reads the usage of an answer that only begins.
-    pub(super) fn read_start(&mut self, raw: &[u8]) {
+    pub(crate) fn read_start(&mut self, raw: &[u8]) {
         self.read(raw);
         self.is_start = true;
     }
@@ -168,7 +168,7 @@ impl Tally {
 
     /// The usage, if any was read. `guess` stands in for an output count that is missing, which it
     /// may be only when nothing was put out, or in the last word of Gemini (`is_whole`).
-    pub(super) fn usage(&self, guess: u64, is_whole: bool) -> Option<Usage> {
+    pub(crate) fn usage(&self, guess: u64, is_whole: bool) -> Option<Usage> {
         let counts = &self.counts;
         if !self.was_read {
             return None;
