@@ -69,8 +69,7 @@ impl<'q, 'a> Plan<'q, 'a> {
             Some(ToolChoice::Named(name)) => Some(Choice::Named(name)),
             Some(ToolChoice::Allowed { names, is_required }) => {
                 let before = self.tools.len();
-                self.tools
-                    .retain(|tool| names.contains(&tool.name));
+                self.tools.retain(|tool| names.contains(&tool.name));
                 if self.tools.len() < before {
                     notes.changed(Feature::ToolChoice);
                 }

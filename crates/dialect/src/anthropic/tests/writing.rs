@@ -1,9 +1,8 @@
 //! Requests for providers.
 
 use mirk_model::{
-    Ask, Cache, Call, CallResult, Effort, Format, Function, Media, MediaKind, Origin, Part,
-    PartKind, Reasoning, ReasoningMode, Role, Source, State, Text, Thinking, Thinks, Tool,
-    ToolChoice, Traits, Turn,
+    Ask, Cache, Call, CallResult, Function, Media, MediaKind, Origin, Part, PartKind, Role, Source,
+    State, Text, Thinking, Thinks, Tool, Traits, Turn,
 };
 use serde_json::json;
 
