@@ -1,0 +1,6 @@
+//! Streams: chunks of a provider read, chunks for a client written.
+
+mod read;
+mod write;
+
+pub(super) use self::{read::reader, write::writer};
