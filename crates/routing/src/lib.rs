@@ -6,7 +6,11 @@
 pub mod backoff;
 pub mod breaker;
 pub mod errors;
+pub mod fit;
 pub mod health;
 pub mod intent;
+pub mod name;
 pub mod reset;
+pub mod sticky;
+pub mod strategy;
 pub mod window;
