@@ -84,12 +84,16 @@ pub(super) fn messages<'q, 'a>(turns: &'q [Turn<'a>]) -> Vec<Message<'q, 'a>> {
     messages
 }
 
+/// The text of a part of the instructions.
+fn text_of<'q>(part: &'q Part<'_>) -> &'q str {
+    match &part.kind {
+        PartKind::Text { text, .. } | PartKind::Refusal(text) => text,
+        _ => "",
+    }
+}
+
 /// Writes `system`, with `words` of our own behind it.
 pub(super) fn write_system(system: &[&Part<'_>], words: Option<&str>, body: &mut Object<'_>) {
-    let text_of = |part: &Part<'_>| match &part.kind {
-        PartKind::Text { text, .. } | PartKind::Refusal(text) => text.as_str().to_owned(),
-        _ => String::new(),
-    };
     match (system, words) {
         ([], None) => {}
         ([], Some(words)) => body.text("system", words),
@@ -128,19 +132,13 @@ pub(super) fn write_message(
             "user"
         },
     );
-    let trim = |text: &str, is_end: bool| {
-        if is_end && is_last && message.is_model {
-            text.trim_end().to_owned()
-        } else {
-            text.to_owned()
-        }
-    };
+    let is_open = is_last && message.is_model;
     if let [part] = message.parts.as_slice()
         && part.cache.is_none()
         && let PartKind::Text { text, citations } = &part.kind
         && citations.is_empty()
     {
-        object.text("content", trim(text, true));
+        object.text("content", end_of(text, is_open));
         return Ok(());
     }
     let end = message.parts.len().saturating_sub(1);
@@ -153,15 +151,23 @@ pub(super) fn write_message(
                     }
                     array.object(|block| {
                         block.text("type", "text");
-                        block.text("text", trim(text, index == end));
+                        block.text("text", end_of(text, is_open && index == end));
                         words::write_cache(block, part.cache);
                     });
+                }
+                PartKind::Media(media) if message.is_model => {
+                    return Err(notes.refuse(feature_of(media)));
                 }
                 _ => write_block(part, array, notes)?,
             }
         }
         Ok(())
     })
+}
+
+/// The text, without white space at its end where the model is to go on from there.
+fn end_of(text: &str, is_open: bool) -> &str {
+    if is_open { text.trim_end() } else { text }
 }
 
 /// Writes a block that is not text.

@@ -5,8 +5,20 @@ use mirk_model::{Citation, Counted, Event, Failure, Finish, Origin, State, Usage
 use super::events;
 use crate::anthropic::JSON_TOOL;
 
-const START: &str = r#"{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[],"stop_reason":null,"usage":{"input_tokens":10,"cache_read_input_tokens":2,"output_tokens":1}}}"#;
-const STOP: &str = r#"{"type":"message_stop"}"#;
+pub(super) const START: &str = r#"{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[],"stop_reason":null,"usage":{"input_tokens":10,"cache_read_input_tokens":2,"output_tokens":1}}}"#;
+pub(super) const STOP: &str = r#"{"type":"message_stop"}"#;
+
+/// One event of each kind.
+pub(super) const BLOCKS: [&str; 8] = [
+    r#"{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"t","signature":"s"}}"#,
+    r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"t"}}"#,
+    r#"{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"s"}}"#,
+    r#"{"type":"content_block_stop","index":0}"#,
+    r#"{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"i","name":"f","input":{}}}"#,
+    r#"{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{}"}}"#,
+    r#"{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_sequence":null},"usage":{"output_tokens":5}}"#,
+    r#"{"type":"error","error":{"type":"api_error","message":"m"}}"#,
+];
 
 fn text(text: &str) -> Event<'_> {
     Event::Text {
@@ -231,4 +243,33 @@ fn what_is_not_the_dialect_is_malformed_and_half_characters_are_replaced() {
     ])
     .unwrap();
     assert_eq!(events, [text("\u{fffd}")]);
+}
+
+#[test]
+fn t1_blocks_that_are_open_together_are_told_apart_by_their_index() {
+    let events = events(&[
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"a","name":"f","input":{}}}"#,
+        r#"{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"b","name":"f","input":{}}}"#,
+        r#"{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{1"}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{0"}}"#,
+    ])
+    .unwrap();
+    let said: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Arguments { call, text, .. } => Some((*call, text.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(said, [(1, "{1"), (0, "{0")]);
+}
+
+#[test]
+fn t20_a_stream_that_is_cut_has_no_end_and_its_usage_is_an_estimate() {
+    let events = events(&[START, BLOCKS[0], BLOCKS[1]]).unwrap();
+    assert!(!events.contains(&Event::End));
+    let Event::Start { usage, .. } = &events[0] else {
+        panic!("the beginning");
+    };
+    assert_eq!(usage.unwrap().counted, Counted::Estimated);
 }

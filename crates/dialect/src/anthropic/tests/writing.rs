@@ -367,3 +367,16 @@ fn what_the_dialect_cannot_say_is_named_or_refused() {
         Some("n")
     );
 }
+
+#[test]
+fn media_in_the_models_own_turns_is_refused() {
+    let source = Source::Data {
+        mime: "image/png".into(),
+        base64: "AAAA".into(),
+    };
+    let mut ask = asking();
+    ask.turns
+        .push(turn(Role::Assistant, vec![media(MediaKind::Image, source)]));
+    let problem = try_write(&ask, &BUDGET).unwrap_err();
+    assert_eq!(problem.param.as_deref(), Some("image"));
+}
