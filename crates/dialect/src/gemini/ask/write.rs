@@ -110,7 +110,8 @@ fn tools(ask: &Ask<'_>, notes: &mut Notes, object: &mut Object<'_>) -> Result<()
             Tool::Function(function) => functions.push(function),
             Tool::Hosted { kind, raw } if HOSTED.contains(&kind.as_str()) => hosted.push(raw),
             Tool::Hosted { .. } => notes.lose(Feature::HostedTools)?,
-            Tool::Custom { .. } => notes.lose(Feature::CustomTools)?,
+            // The bridge made functions of them.
+            Tool::Custom { .. } => notes.dropped(Feature::CustomTools),
         }
     }
     if functions.is_empty() && hosted.is_empty() {

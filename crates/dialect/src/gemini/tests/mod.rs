@@ -1,12 +1,17 @@
 //! Tests of Gemini's dialect.
 
 mod asks;
+mod asks_written;
+mod fuzz;
 mod make;
+mod options_written;
+mod replies;
 mod round;
+mod schemas;
 mod stream_round;
 mod streams;
 
-use mirk_model::{Ask, Dialect, Event, Operation};
+use mirk_model::{Ask, Dialect, Event, Operation, Problem, Traits};
 use serde_json::Value as Tree;
 
 use super::WIRE;
@@ -32,6 +37,20 @@ fn wrong(body: &str) -> String {
     let mut notes = Notes::new(Dialect::Gemini, Dialect::OpenAiChat);
     let misread = (WIRE.read_ask)(Operation::Generate, body, &mut notes).unwrap_err();
     misread.to_string()
+}
+
+/// Writes a request.
+fn write_with(ask: &Ask<'_>, traits: &Traits) -> Result<(Tree, Vec<String>), Problem> {
+    let mut notes = notes();
+    let body = (WIRE.write_ask)(ask, traits, &mut notes)?;
+    Ok((
+        serde_json::from_slice(&body).unwrap(),
+        notes.said().to_vec(),
+    ))
+}
+
+fn write(ask: &Ask<'_>) -> (Tree, Vec<String>) {
+    write_with(ask, &Traits::default()).unwrap()
 }
 
 /// What one piece of a stream says, without the text that `Text` hides.
