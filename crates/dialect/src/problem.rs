@@ -4,8 +4,10 @@
 //! the problem and the request id alone, so every refused key gets the same one.
 
 use bytes::Bytes;
-use mirk_model::{Dialect, Kind, Operation, Problem};
+use mirk_model::{Dialect, Failure, Kind, Operation, Problem};
 use serde::Serialize;
+
+use crate::json::{Type, Value};
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +33,51 @@ pub fn render(dialect: Dialect, problem: &Problem, request_id: &str) -> Rendered
     (problem.kind.status(), headers, Bytes::from(body))
 }
 
+/// Renders what a provider of another dialect said as a provider of `dialect` would: the status,
+/// and the body. The words stay the provider's.
+pub fn render_failure(dialect: Dialect, failure: &Failure<'_>, request_id: &str) -> (u16, Bytes) {
+    let status = match (failure.status, dialect) {
+        // Anthropic's own number for a provider that is overloaded.
+        (529, Dialect::Anthropic) => 529,
+        (529, _) => 503,
+        (status, _) => status,
+    };
+    let (message, code) = (failure.message.as_str(), failure.code.as_str());
+    let body = match dialect {
+        Dialect::OpenAiChat | Dialect::OpenAiResponses => json(&OpenAi {
+            error: OpenAiError {
+                message,
+                r#type: openai_type_of(status),
+                param: failure.param.as_deref(),
+                code,
+                request_id,
+            },
+        }),
+        Dialect::Anthropic => json(&Anthropic {
+            r#type: "error",
+            error: AnthropicError {
+                r#type: anthropic_type_of(status),
+                message,
+            },
+            request_id,
+        }),
+        Dialect::Gemini => json(&Gemini {
+            error: GeminiError {
+                code: status,
+                message,
+                status: gemini_status_of(status),
+                details: vec![GeminiDetail::Request { request_id }],
+            },
+        }),
+        Dialect::Ollama => json(&Ollama {
+            error: message,
+            code,
+            request_id,
+        }),
+    };
+    (status, Bytes::from(body))
+}
+
 /// `problem` as an event for the middle of a stream that answers `operation`. The stream ends
 /// behind it, without the mark of a whole one.
 ///
@@ -50,6 +97,38 @@ pub fn error_event(operation: Operation, problem: &Problem, request_id: &str) ->
         Dialect::Ollama => format!("{}\n", json(&Ollama::of(problem, request_id))),
     };
     Bytes::from(event)
+}
+
+/// What a provider's error document says: its type or code, its words, and the field to blame; in
+/// the form of any dialect. Nothing when it is no such document.
+pub fn read(document: Value<'_>) -> Option<(String, String, Option<String>)> {
+    // Google answers some errors with an array of one.
+    let document = match document.kind() {
+        Type::Array => document.items().ok()?.into_iter().next()?,
+        _ => document,
+    };
+    let mut outer = document.members().ok()?;
+    let error = outer.take("error")?;
+    let word = |value: Option<Value<'_>>| {
+        let text = value.and_then(|value| value.lossy_text().ok());
+        text.map(|text| text.into_owned().into_cow().into_owned())
+    };
+    if error.kind() == Type::Text {
+        return Some((
+            word(outer.take("code")).unwrap_or_default(),
+            word(Some(error))?,
+            None,
+        ));
+    }
+    let mut error = error.members().ok()?;
+    let message = word(error.take("message")).unwrap_or_default();
+    let param = word(error.take("param"));
+    // OpenAI has `type` and `code`, Anthropic `type`, Google `status` beside a number as `code`.
+    let code = ["status", "code", "type"]
+        .into_iter()
+        .find_map(|name| word(error.take(name)))
+        .unwrap_or_default();
+    Some((code, message, param))
 }
 
 /// Bytes that keep a silent stream of the dialect alive and that its clients step over; none for
@@ -84,7 +163,7 @@ struct OpenAiError<'a> {
     message: &'a str,
     r#type: &'static str,
     param: Option<&'a str>,
-    code: &'static str,
+    code: &'a str,
     request_id: &'a str,
 }
 
@@ -214,7 +293,7 @@ impl<'a> Gemini<'a> {
 #[derive(Serialize)]
 struct Ollama<'a> {
     error: &'a str,
-    code: &'static str,
+    code: &'a str,
     request_id: &'a str,
 }
 
@@ -233,26 +312,35 @@ fn openai_type(kind: Kind) -> &'static str {
     match kind {
         Kind::InsufficientQuota => "insufficient_quota",
         Kind::Unauthorized => "authentication_error",
-        _ => match kind.status() {
-            403 => "permission_error",
-            408 | 504 => "timeout_error",
-            429 => "rate_limit_error",
-            500.. => "api_error",
-            _ => "invalid_request_error",
-        },
+        _ => openai_type_of(kind.status()),
+    }
+}
+
+const fn openai_type_of(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        408 | 504 => "timeout_error",
+        429 => "rate_limit_error",
+        500.. => "api_error",
+        _ => "invalid_request_error",
     }
 }
 
 /// Source: <https://docs.anthropic.com/en/api/errors>.
 fn anthropic_type(kind: Kind) -> &'static str {
-    match kind.status() {
+    anthropic_type_of(kind.status())
+}
+
+const fn anthropic_type_of(status: u16) -> &'static str {
+    match status {
         401 => "authentication_error",
         403 => "permission_error",
         404 => "not_found_error",
         408 | 504 => "timeout_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
-        503 => "overloaded_error",
+        503 | 529 => "overloaded_error",
         500.. => "api_error",
         _ => "invalid_request_error",
     }
@@ -260,7 +348,11 @@ fn anthropic_type(kind: Kind) -> &'static str {
 
 /// Source: `google/rpc/code.proto`.
 fn gemini_status(kind: Kind) -> &'static str {
-    match kind.status() {
+    gemini_status_of(kind.status())
+}
+
+const fn gemini_status_of(status: u16) -> &'static str {
+    match status {
         401 => "UNAUTHENTICATED",
         403 => "PERMISSION_DENIED",
         404 => "NOT_FOUND",

@@ -9,19 +9,25 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use mirk_dialect::{scrub::scrub, tap::Tap};
-use mirk_model::{AuditEntry, Kind, Problem};
+use mirk_dialect::{
+    bridge::{self, Way},
+    problem::render_failure,
+    scrub::scrub,
+    tap::Tap,
+};
+use mirk_model::{AuditEntry, Kind, Operation, Outcome, Problem};
 use mirk_store::{Batch, Db};
 use tokio::sync::oneshot;
 
 use crate::{
     Gateway,
     admit::Admitted,
-    dispatch::{self, Ask, Failed, Sent},
+    dispatch::{self, Asked, Failed, Sent},
     egress::{SendError, UpstreamBody},
     meter::{Meter, Served},
     plan::Attempt,
     relay::{Leg, Relay},
+    translate::{self, MOST_ANSWER},
 };
 
 /// An upstream's answer, chosen.
@@ -33,6 +39,13 @@ pub(crate) enum Attempted {
         head: Head,
         /// The body.
         relay: Box<Relay>,
+    },
+    /// A translated answer, whole.
+    Ready {
+        /// Status and headers for the client.
+        head: Head,
+        /// The body.
+        body: Bytes,
     },
     /// An error, read whole and with credentials masked.
     Whole {
@@ -52,19 +65,27 @@ pub(crate) struct Head {
     pub(crate) headers: HeaderMap,
     pub(crate) provider: Arc<str>,
     pub(crate) model: Arc<str>,
-    /// Whether the body that was sent differs from the one that came.
-    pub(crate) is_spliced: bool,
+    /// How the body that was sent differs from the one that came; empty when it does not.
+    pub(crate) transforms: String,
+}
+
+/// What is known of a request besides what it asks.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) request_id: String,
+    /// When it came, in seconds since 1970.
+    pub(crate) created: i64,
+    /// When the key expires, on the clock that never goes back.
+    pub(crate) expires: Option<u64>,
 }
 
 /// What was planned for one admitted request.
 pub(crate) struct Planned {
-    pub(crate) ask: Ask,
+    pub(crate) asked: Asked,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) admitted: Admitted,
     pub(crate) meter: Meter,
-    pub(crate) request_id: String,
-    /// When the key expires, on the clock that never goes back.
-    pub(crate) expires: Option<u64>,
+    pub(crate) context: Context,
 }
 
 /// The most of an error's body that is read.
@@ -82,6 +103,8 @@ enum Tried {
     /// Another target may do better; if there is none, this is the answer.
     Next(Attempted, Meter),
     NextProblem(Problem, Meter),
+    /// The server does not do this although its kind does; it may do what stands for it.
+    Instead(Operation, Attempted, Meter),
     Final(Problem, Meter),
 }
 
@@ -101,28 +124,24 @@ pub(crate) async fn first_good(
 
 async fn try_all(gateway: Arc<Gateway>, planned: Planned) -> Result<Attempted, Problem> {
     let Planned {
-        ask,
+        asked,
         attempts,
         admitted,
         mut meter,
-        request_id,
-        expires,
+        context,
     } = planned;
     let last = attempts.len().saturating_sub(1);
-    for (index, attempt) in attempts.iter().enumerate() {
+    for (index, attempt) in attempts.into_iter().enumerate() {
         let is_last = index == last;
-        let leg = Leg {
-            operation: ask.operation,
-            is_stream: ask.is_stream,
-            has_room: false,
-            is_close_delimited: false,
-            request_id: request_id.clone(),
-            idle: gateway.egress.timeouts().idle,
-            expires,
+        let side = Side {
+            gateway: &gateway,
+            asked: &asked,
+            admitted: &admitted,
+            context: &context,
         };
-        match try_one(&gateway, (attempt, is_last), &ask, (meter, leg, &admitted)).await {
+        match side.try_target(attempt, is_last, meter).await {
             Tried::Chosen(attempted) => return Ok(attempted),
-            Tried::Next(attempted, unused) if is_last => {
+            Tried::Next(attempted, unused) | Tried::Instead(_, attempted, unused) if is_last => {
                 unused.fail();
                 return Ok(attempted);
             }
@@ -136,7 +155,9 @@ async fn try_all(gateway: Arc<Gateway>, planned: Planned) -> Result<Attempted, P
                 unused.fail();
                 return Err(problem);
             }
-            Tried::Next(_, unused) | Tried::NextProblem(_, unused) => meter = unused,
+            Tried::Next(_, unused)
+            | Tried::NextProblem(_, unused)
+            | Tried::Instead(_, _, unused) => meter = unused,
         }
     }
     meter.status(Kind::NoCredential.status());
@@ -147,52 +168,158 @@ async fn try_all(gateway: Arc<Gateway>, planned: Planned) -> Result<Attempted, P
     ))
 }
 
-async fn try_one(
-    gateway: &Gateway,
-    (attempt, is_last): (&Attempt, bool),
-    ask: &Ask,
-    (mut meter, leg, admitted): (Meter, Leg, &Admitted),
+/// The client's side of every attempt.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    gateway: &'a Gateway,
+    asked: &'a Asked,
+    admitted: &'a Admitted,
+    context: &'a Context,
+}
+
+impl Side<'_> {
+    /// Tries a target; where its server turns out not to do what its kind does, also what stands
+    /// for that.
+    async fn try_target(self, mut attempt: Attempt, is_last: bool, meter: Meter) -> Tried {
+        match self.try_one(&attempt, is_last, meter).await {
+            Tried::Instead(operation, _, meter) => {
+                attempt.operation = operation;
+                let tried = self.try_one(&attempt, is_last, meter).await;
+                if matches!(tried, Tried::Chosen(_)) {
+                    attempt.upstream.learn_lack(self.asked.operation);
+                }
+                tried
+            }
+            tried => tried,
+        }
+    }
+
+    async fn try_one(self, attempt: &Attempt, is_last: bool, mut meter: Meter) -> Tried {
+        let Self {
+            gateway,
+            asked,
+            admitted,
+            ..
+        } = self;
+        let outgoing = match translate::outgoing(asked, attempt, self.context) {
+            Ok(outgoing) => outgoing,
+            Err(problem) => return Tried::Final(problem, meter),
+        };
+        let (way, transforms) = (outgoing.way.clone(), outgoing.transforms.clone());
+        let now = gateway.clock.mono();
+        let sent = dispatch::send(&gateway.egress, &gateway.vault, (attempt, now), outgoing).await;
+        let Sent { answer, secret } = match sent {
+            Ok(sent) => sent,
+            Err(failed) => return unsent(gateway, attempt, (failed, asked), meter).await,
+        };
+        let (parts, body) = answer.into_parts();
+        let head = Head {
+            transforms,
+            ..client_head(&parts, attempt, asked)
+        };
+        meter.served(served(attempt), head.status.as_u16());
+        if let Some(problem) = unusable(&parts) {
+            return Tried::NextProblem(problem, meter);
+        }
+        if !parts.status.is_success() {
+            let secret = secret.as_deref().map(|secret| secret.expose().as_slice());
+            // Boxed: rare, and large.
+            let refused = self.refused(attempt, (head, body), &parts.headers, (meter, secret));
+            return Box::pin(refused).await;
+        }
+        let tap = Tap::new(
+            attempt.operation,
+            asked.is_stream,
+            content_type(&parts.headers),
+        );
+        // JSON where a stream was asked for: an answer in one piece, Gemini's array, or an error.
+        let is_document = asked.is_stream && is_json(&parts.headers);
+        match way {
+            Some(way) if is_document || !asked.is_stream => {
+                Box::pin(self.answered(head, (body, tap), way, meter)).await
+            }
+            way => {
+                let leg = self.leg(&parts, is_document);
+                let state = (Arc::clone(&admitted.life), Arc::clone(&gateway.clock));
+                let mut relay = Box::new(Relay::new(body, tap, meter, leg, state));
+                relay.translate(way.as_ref().map(Way::stream));
+                committed(head, relay, (is_document, is_last)).await
+            }
+        }
+    }
+
+    fn leg(self, parts: &http::response::Parts, is_document: bool) -> Leg {
+        let asked = self.asked;
+        let is_lines = asked.operation.dialect() == mirk_model::Dialect::Ollama;
+        let is_close_delimited = parts.version < http::Version::HTTP_2
+            && !parts.headers.contains_key(header::CONTENT_LENGTH)
+            && !parts.headers.contains_key(header::TRANSFER_ENCODING);
+        Leg {
+            operation: asked.operation,
+            is_stream: asked.is_stream,
+            has_room: asked.is_stream && (is_lines || !is_document),
+            is_close_delimited,
+            request_id: self.context.request_id.clone(),
+            idle: self.gateway.egress.timeouts().idle,
+            expires: self.context.expires,
+        }
+    }
+
+    /// Reads an answer whole and translates it.
+    async fn answered(
+        self,
+        head: Head,
+        (body, mut tap): (UpstreamBody, Tap),
+        mut way: Way,
+        mut meter: Meter,
+    ) -> Tried {
+        let broke = |words: &'static str| Problem::new(Kind::UpstreamMalformed, words);
+        let idle = self.gateway.egress.timeouts().idle;
+        let text = match read_whole(body, &mut tap, idle).await {
+            Ok(text) => text,
+            Err(problem) => return Tried::Final(problem, meter),
+        };
+        let tapped = tap.finish();
+        if tapped.error_in_band {
+            return Tried::NextProblem(disguised(&text), meter);
+        }
+        way.manner.latency_ms = meter.elapsed_ms();
+        let translated = if self.asked.is_stream {
+            let (mut stream, mut out) = (way.stream(), Vec::new());
+            stream.whole(&text, &mut out).map(|()| out)
+        } else {
+            way.reply(&text)
+        };
+        let Ok(body) = translated else {
+            meter.finish(Outcome::Failed, &tapped);
+            let problem = broke("The provider's answer is not what its dialect has.");
+            return Tried::Chosen(whole(
+                Head {
+                    status: StatusCode::BAD_GATEWAY,
+                    ..head
+                },
+                Bytes::new(),
+                problem,
+            ));
+        };
+        meter.first_byte();
+        meter.finish(Outcome::Ok, &tapped);
+        Tried::Chosen(Attempted::Ready {
+            head,
+            body: body.into(),
+        })
+    }
+}
+
+/// Looks at the beginning of a stream where there is still another target, or where it may be an
+/// error in disguise, and commits to it.
+async fn committed(
+    head: Head,
+    mut relay: Box<Relay>,
+    (is_document, is_last): (bool, bool),
 ) -> Tried {
-    let now = gateway.clock.mono();
-    let sent = dispatch::send(&gateway.egress, &gateway.vault, (attempt, now), ask).await;
-    let Sent { answer, secret } = match sent {
-        Ok(sent) => sent,
-        Err(failed) => return unsent(gateway, attempt, (failed, ask), meter).await,
-    };
-    let (parts, body) = answer.into_parts();
-    let head = client_head(&parts, attempt, ask);
-    meter.served(served(attempt), head.status.as_u16());
-    if let Some(problem) = unusable(&parts) {
-        return Tried::NextProblem(problem, meter);
-    }
-    if !parts.status.is_success() {
-        let secret = secret.as_deref().map(|secret| secret.expose().as_slice());
-        // Boxed: rare, and large.
-        return Box::pin(refused(
-            attempt,
-            (head, body),
-            &parts.headers,
-            (meter, secret),
-        ))
-        .await;
-    }
-    // JSON where a stream was asked for: an answer in one piece, Gemini's array, or an error.
-    let is_document = ask.is_stream && is_json(&parts.headers);
-    let is_close_delimited = parts.version < http::Version::HTTP_2
-        && !parts.headers.contains_key(header::CONTENT_LENGTH)
-        && !parts.headers.contains_key(header::TRANSFER_ENCODING);
-    let is_lines = ask.operation.dialect() == mirk_model::Dialect::Ollama;
-    let has_room = ask.is_stream && (is_lines || !is_document);
-    let leg = Leg {
-        has_room,
-        is_close_delimited,
-        ..leg
-    };
-    let content_type = content_type(&parts.headers);
-    let tap = Tap::new(ask.operation, ask.is_stream, content_type);
-    let state = (Arc::clone(&admitted.life), Arc::clone(&gateway.clock));
-    let mut relay = Box::new(Relay::new(body, tap, meter, leg, state));
-    if (is_document || (ask.is_stream && !is_last)) && relay.peek().await {
+    let is_looked_at = is_document || (relay.is_stream() && !is_last);
+    if is_looked_at && relay.peek().await {
         let problem = if is_document {
             disguised(relay.peeked())
         } else {
@@ -209,18 +336,48 @@ async fn try_one(
     Tried::Chosen(Attempted::Relay { head, relay })
 }
 
+async fn read_whole(
+    mut body: UpstreamBody,
+    tap: &mut Tap,
+    idle: Duration,
+) -> Result<Vec<u8>, Problem> {
+    let mut text = Vec::new();
+    loop {
+        let piece = std::future::poll_fn(|cx| body.poll_piece(cx));
+        match tokio::time::timeout(idle, piece).await {
+            Ok(Some(Ok(piece))) => {
+                let has_room = text.len() + piece.len() <= MOST_ANSWER;
+                if !has_room || tap.feed(&piece).is_err() {
+                    let words = "The provider's answer is too large to be translated.";
+                    return Err(Problem::new(Kind::UpstreamMalformed, words));
+                }
+                text.extend_from_slice(&piece);
+            }
+            Ok(None) => return Ok(text),
+            Ok(Some(Err(_broken))) => {
+                let words = "The provider broke off in the middle of its answer.";
+                return Err(Problem::new(Kind::UpstreamUnreachable, words));
+            }
+            Err(_elapsed) => {
+                let words = "The provider fell silent in the middle of its answer.";
+                return Err(Problem::new(Kind::UpstreamTimeout, words));
+            }
+        }
+    }
+}
+
 /// Whether the provider may have done what was asked, so that to ask another might be to pay
 /// twice. A client that sends an idempotency key says that it may be asked again.
-fn is_unclear(error: &SendError, ask: &Ask) -> bool {
+fn is_unclear(error: &SendError, asked: &Asked) -> bool {
     matches!(error, SendError::Broken | SendError::FirstByteTimeout)
-        && !ask.headers.contains_key("idempotency-key")
+        && !asked.headers.contains_key("idempotency-key")
 }
 
 /// What an attempt that got no answer leads to.
 async fn unsent(
     gateway: &Gateway,
     attempt: &Attempt,
-    (failed, ask): (Failed, &Ask),
+    (failed, asked): (Failed, &Asked),
     meter: Meter,
 ) -> Tried {
     match failed {
@@ -230,7 +387,7 @@ async fn unsent(
             }
             Tried::Final(problem, meter)
         }
-        Failed::There(error) if is_unclear(&error, ask) => Tried::Final(error.into(), meter),
+        Failed::There(error) if is_unclear(&error, asked) => Tried::Final(error.into(), meter),
         Failed::There(error) => Tried::NextProblem(error.into(), meter),
     }
 }
@@ -268,8 +425,8 @@ fn served(attempt: &Attempt) -> Served {
     }
 }
 
-fn client_head(parts: &http::response::Parts, attempt: &Attempt, ask: &Ask) -> Head {
-    let allowed = mirk_provider::header::response(ask.operation.dialect());
+fn client_head(parts: &http::response::Parts, attempt: &Attempt, asked: &Asked) -> Head {
+    let allowed = mirk_provider::header::response(asked.operation.dialect());
     let mut headers = HeaderMap::with_capacity(16);
     for (name, value) in &parts.headers {
         if mirk_provider::header::may_return(allowed, name.as_str()) {
@@ -283,12 +440,16 @@ fn client_head(parts: &http::response::Parts, attempt: &Attempt, ask: &Ask) -> H
             None => headers.remove(header::RETRY_AFTER),
         };
     }
+    if attempt.operation != asked.operation {
+        let kind = translate::content_type(asked.operation, asked.is_stream, asked.is_sse());
+        headers.insert(header::CONTENT_TYPE, kind);
+    }
     Head {
         status: parts.status,
         headers,
         provider: Arc::clone(&attempt.upstream.name),
         model: Arc::clone(&attempt.model),
-        is_spliced: ask.model_span.is_some() && *ask.model != *attempt.model,
+        transforms: String::new(),
     }
 }
 
@@ -322,42 +483,57 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case(b"application/json"))
 }
 
-/// An error of the provider: passed on in its own words, but for credentials.
-async fn refused(
-    attempt: &Attempt,
-    (mut head, body): (Head, UpstreamBody),
-    headers: &HeaderMap,
-    (mut meter, secret): (Meter, Option<&[u8]>),
-) -> Tried {
-    let status = head.status.as_u16();
-    let wait = retry_after(headers);
-    if matches!(status, 401 | 403) {
-        attempt.credential.pool.park(PARKED);
-        let words =
-            "The provider refused the stored credential. Replace it with `mirk credential add`.";
-        meter.status(Kind::UpstreamAuth.status());
-        return Tried::NextProblem(Problem::new(Kind::UpstreamAuth, words), meter);
+impl Side<'_> {
+    /// An error of the provider: passed on in its own words, but for credentials.
+    async fn refused(
+        self,
+        attempt: &Attempt,
+        (mut head, body): (Head, UpstreamBody),
+        headers: &HeaderMap,
+        (mut meter, secret): (Meter, Option<&[u8]>),
+    ) -> Tried {
+        let status = head.status.as_u16();
+        let wait = retry_after(headers);
+        if matches!(status, 401 | 403) {
+            attempt.credential.pool.park(PARKED);
+            let words = "The provider refused the stored credential. Replace it with \
+                         `mirk credential add`.";
+            meter.status(Kind::UpstreamAuth.status());
+            return Tried::NextProblem(Problem::new(Kind::UpstreamAuth, words), meter);
+        }
+        let text = read_error(body).await;
+        let mut text = Bytes::from(scrub(&text, secret).into_owned());
+        head.headers.remove(header::CONTENT_LENGTH);
+        if attempt.operation != self.asked.operation {
+            let failure = bridge::failure(status, &text);
+            let dialect = self.asked.operation.dialect();
+            let (status, body) = render_failure(dialect, &failure, &self.context.request_id);
+            head.status = StatusCode::from_u16(status).unwrap_or(head.status);
+            let json = HeaderValue::from_static("application/json");
+            head.headers.insert(header::CONTENT_TYPE, json);
+            text = body;
+        }
+        let mut problem = Problem::new(
+            problem_kind(status),
+            format!("The provider answered with status {status}."),
+        );
+        problem.retry_after = wait;
+        let attempted = whole(head, text, problem);
+        if status == 429 {
+            let wait = wait.unwrap_or(PARKED).min(PARKED_AT_MOST);
+            attempt.credential.pool.park(wait);
+        }
+        if matches!(status, 408 | 409 | 429 | 500..=599) && status != 501 {
+            return Tried::Next(attempted, meter);
+        }
+        if matches!(status, 404 | 405 | 501)
+            && let Some(operation) = attempt.stand_in(self.asked)
+        {
+            return Tried::Instead(operation, attempted, meter);
+        }
+        meter.fail();
+        Tried::Chosen(attempted)
     }
-    let text = read_error(body).await;
-    let text = Bytes::from(scrub(&text, secret).into_owned());
-    head.headers.remove(header::CONTENT_LENGTH);
-    let mut problem = Problem::new(
-        problem_kind(status),
-        format!("The provider answered with status {status}."),
-    );
-    problem.retry_after = wait;
-    let attempted = whole(head, text, problem);
-    if status == 429 {
-        attempt
-            .credential
-            .pool
-            .park(wait.unwrap_or(PARKED).min(PARKED_AT_MOST));
-    }
-    if matches!(status, 408 | 409 | 429 | 500..=599) {
-        return Tried::Next(attempted, meter);
-    }
-    meter.fail();
-    Tried::Chosen(attempted)
 }
 
 const fn problem_kind(status: u16) -> Kind {

@@ -79,6 +79,10 @@ impl Body {
                 self.0 = Inner::Relay(relay);
                 return self.poll_piece(cx);
             }
+            Poll::Ready(Ok(Attempted::Ready { body, .. })) => {
+                self.0 = Inner::Whole(Some(body));
+                return self.poll_piece(cx);
+            }
             Poll::Ready(Ok(Attempted::Whole { problem, .. }) | Err(problem)) => problem,
             Poll::Pending => {
                 if waiting.is_greeted && waiting.timer.as_mut().poll(cx).is_pending() {

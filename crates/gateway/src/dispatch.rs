@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header, uri};
 use http_body_util::Full;
-use mirk_dialect::json::splice;
 use mirk_model::{Kind, Operation, Problem, Secret};
 use mirk_provider::kind::Call;
 use mirk_vault::Vault;
@@ -13,11 +12,12 @@ use mirk_vault::Vault;
 use crate::{
     egress::{Egress, SendError, UpstreamBody},
     plan::Attempt,
+    translate::Outgoing,
 };
 
 /// What a client asked for, ready to be sent to any provider that speaks its dialect.
 #[derive(Debug)]
-pub(crate) struct Ask {
+pub(crate) struct Asked {
     pub(crate) operation: Operation,
     /// The headers that may go to a provider.
     pub(crate) headers: HeaderMap,
@@ -28,6 +28,15 @@ pub(crate) struct Ask {
     /// Where the body names the model, if it does.
     pub(crate) model_span: Option<std::ops::Range<usize>>,
     pub(crate) is_stream: bool,
+}
+
+impl Asked {
+    /// Whether a stream of Gemini's is to be made of events.
+    pub(crate) fn is_sse(&self) -> bool {
+        self.query
+            .as_deref()
+            .is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"))
+    }
 }
 
 /// A sent request's answer, with the secret that went with it so that an echo can be masked.
@@ -48,12 +57,12 @@ pub(crate) enum Failed {
 const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("mirk/", env!("CARGO_PKG_VERSION")));
 
-/// Sends `ask` as `attempt` says.
+/// Sends `outgoing` as `attempt` says.
 pub(crate) async fn send(
     egress: &Egress,
     vault: &Vault,
     (attempt, now): (&Attempt, u64),
-    ask: &Ask,
+    outgoing: Outgoing,
 ) -> Result<Sent, Failed> {
     let upstream = &attempt.upstream;
     let opened = attempt
@@ -61,9 +70,9 @@ pub(crate) async fn send(
         .open(vault, upstream.facts, now)
         .map_err(Failed::Here)?;
     let call = Call {
-        operation: ask.operation,
+        operation: attempt.operation,
         model: &attempt.model,
-        query: ask.query.as_deref(),
+        query: outgoing.query.as_deref(),
     };
     let target = upstream
         .facts
@@ -71,14 +80,10 @@ pub(crate) async fn send(
         .map_err(|error| {
             Failed::Here(Problem::new(Kind::BadRequest, format!("{error}")).about("model"))
         })?;
-    let body = match &ask.model_span {
-        Some(span) if *ask.model != *attempt.model => splice(&ask.body, span, &attempt.model),
-        _ => ask.body.clone(),
-    };
     let (credential, secret) = opened.unzip();
-    let mut request = Request::new(Full::new(body));
+    let mut request = Request::new(Full::new(outgoing.body));
     *request.method_mut() = Method::POST;
-    *request.headers_mut() = ask.headers.clone();
+    *request.headers_mut() = outgoing.headers;
     let headers = request.headers_mut();
     headers.insert(header::HOST, host(attempt).map_err(Failed::Here)?);
     headers.insert(header::USER_AGENT, USER_AGENT);

@@ -20,6 +20,7 @@ mod plane;
 mod probe;
 mod relay;
 mod reserve;
+mod translate;
 
 use std::{sync::Arc, time::Duration};
 
@@ -44,9 +45,9 @@ pub use relay::BrokenOff;
 use crate::{
     admit::Admitted,
     arrive::Arrival,
-    attempt::{Attempted, Head, Planned},
+    attempt::{Attempted, Context, Head, Planned},
     body::Waiting,
-    dispatch::Ask,
+    dispatch::Asked,
     meter::Meter,
     plane::Plane,
     relay::KEEP_ALIVE,
@@ -228,12 +229,12 @@ impl Gateway {
                 return Err(problem);
             }
         };
-        let asked = self
+        let read = self
             .ask(&admitted, (operation, path_model), request)
             .await
-            .and_then(|(ask, tokens)| {
+            .and_then(|(asked, tokens)| {
                 reservation.take_tokens(tokens, arrival.mono)?;
-                Ok(ask)
+                Ok(asked)
             });
         let mut meter = Meter::new(
             Arc::clone(&self.ledger),
@@ -241,27 +242,30 @@ impl Gateway {
             stamp,
             reservation,
         );
-        let planned = asked.and_then(|ask| {
-            meter.asked(ask.body.len(), operation);
+        let planned = read.and_then(|asked| {
+            meter.asked(asked.body.len(), operation);
             let tenant = plane.tenants.get(&admitted.key.tenant);
-            let targets = plan::resolve(tenant, &ask.model, operation)?;
+            let targets = plan::resolve(tenant, &asked.model, operation)?;
             for target in &targets {
                 let full = format!("{}/{}", target.upstream.name, target.model);
-                admitted.may_use(&[&ask.model, &target.model, &full])?;
+                admitted.may_use(&[&asked.model, &target.model, &full])?;
             }
-            Ok((plan::attempts(&targets, operation)?, ask))
+            let attempts = plan::attempts(&targets, operation, asked.is_stream)?;
+            Ok((attempts, asked))
         });
         match planned {
-            Ok((attempts, ask)) => {
-                let expires = expiry(&admitted, arrival);
-                let request_id = arrival.id.text();
+            Ok((attempts, asked)) => {
+                let context = Context {
+                    request_id: arrival.id.text(),
+                    created: arrival.at.as_micros() / 1_000_000,
+                    expires: expiry(&admitted, arrival),
+                };
                 self.run(Planned {
-                    ask,
+                    asked,
                     attempts,
                     admitted,
                     meter,
-                    request_id,
-                    expires,
+                    context,
                 })
                 .await
             }
@@ -279,7 +283,7 @@ impl Gateway {
         admitted: &Admitted,
         (operation, path_model): (Operation, Option<String>),
         request: Request<Incoming>,
-    ) -> Result<(Ask, u64), Problem> {
+    ) -> Result<(Asked, u64), Problem> {
         admitted.may(if operation.is_embedding() {
             Scope::Embeddings
         } else {
@@ -310,7 +314,7 @@ impl Gateway {
         let headers = arrive::forwardable(&head.headers, allowed);
         let query = head.uri.query().map(ToOwned::to_owned);
         Ok((
-            Ask {
+            Asked {
                 operation,
                 headers,
                 query,
@@ -326,8 +330,8 @@ impl Gateway {
     /// Runs the attempts. A stream that is slow to begin is begun for it, so that the client
     /// and everything between hear that it lives.
     async fn run(self: &Arc<Self>, planned: Planned) -> Result<Response<Body>, Problem> {
-        let (operation, is_stream) = (planned.ask.operation, planned.ask.is_stream);
-        let request_id = planned.request_id.clone();
+        let (operation, is_stream) = (planned.asked.operation, planned.asked.is_stream);
+        let request_id = planned.context.request_id.clone();
         // Boxed here, so that the futures above stay small and are cheap to move.
         let mut attempt: std::pin::Pin<Box<dyn Future<Output = _> + Send>> =
             Box::pin(attempt::first_good(Arc::clone(self), planned));
@@ -394,14 +398,16 @@ fn expiry(admitted: &Admitted, arrival: Arrival) -> Option<u64> {
 fn respond(attempted: Attempted, request_id: &str) -> Response<Body> {
     let (head, body) = match attempted {
         Attempted::Relay { head, relay } => (head, Body::relay(*relay)),
-        Attempted::Whole { head, body, .. } => (head, Body::whole(body)),
+        Attempted::Ready { head, body } | Attempted::Whole { head, body, .. } => {
+            (head, Body::whole(body))
+        }
     };
     let Head {
         status,
         headers,
         provider,
         model,
-        is_spliced,
+        transforms,
     } = head;
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -413,8 +419,10 @@ fn respond(attempted: Attempted, request_id: &str) -> Response<Body> {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    if is_spliced {
-        headers.insert("x-mirk-transforms", HeaderValue::from_static("model"));
+    if !transforms.is_empty()
+        && let Ok(value) = HeaderValue::try_from(transforms)
+    {
+        headers.insert("x-mirk-transforms", value);
     }
     response
 }

@@ -84,6 +84,11 @@ impl Meter {
         }
     }
 
+    /// Milliseconds since the request arrived.
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        self.elapsed() / 1_000
+    }
+
     /// Ends the exchange with what the answer said of itself.
     pub(crate) fn finish(mut self, outcome: Outcome, tapped: &Tapped) {
         let usage = if tapped.error_in_band && tapped.events <= 1 {

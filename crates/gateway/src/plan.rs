@@ -3,9 +3,13 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use mirk_model::{Kind, Operation, Problem};
-use mirk_provider::catalog;
+use mirk_dialect::bridge;
+use mirk_provider::{catalog, kind::Listed};
 
-use crate::plane::{Credential, Tenant, Upstream};
+use crate::{
+    dispatch::Asked,
+    plane::{Credential, Tenant, Upstream},
+};
 
 /// One try: a model at a provider with one credential.
 #[derive(Clone, Debug)]
@@ -13,6 +17,23 @@ pub(crate) struct Attempt {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) credential: Arc<Credential>,
     pub(crate) model: Arc<str>,
+    /// What the provider is asked for: what the client asks for, or what stands for it.
+    pub(crate) operation: Operation,
+}
+
+impl Attempt {
+    /// What stands for what the client asks for at a server that turned out not to do it; only of
+    /// kinds that many different servers are, and only once.
+    pub(crate) fn stand_in(&self, asked: &Asked) -> Option<Operation> {
+        let facts = self.upstream.facts;
+        let is_sure = facts.catalog != Listed::Unknown && !facts.is_local;
+        if is_sure || self.operation != asked.operation {
+            return None;
+        }
+        bridge::upstream(asked.operation, asked.is_stream, None, |operation| {
+            facts.serves(operation) && operation != asked.operation
+        })
+    }
 }
 
 /// A provider and the model's name there.
@@ -94,22 +115,27 @@ fn enabled(tenant: &Tenant) -> impl Iterator<Item = &Arc<Upstream>> {
         .filter(|upstream| upstream.row.enabled)
 }
 
-/// Those that list the model; else, of those that speak the request's dialect and have no list,
-/// those whose kind is known to have it; else, unless the name has a slash and so may have been
-/// meant for a provider that is not there, any of them.
+/// Those that list the model; else, of those without a list, those whose kind is known to have it,
+/// first of these the ones that speak the request's dialect; else, unless the name has a slash and
+/// so may have been meant for a provider that is not there, any of them.
 fn bare(tenant: &Tenant, name: &str, operation: Operation) -> Result<Target, Problem> {
-    let unlisted = || {
-        enabled(tenant)
-            .filter(|upstream| upstream.row.models.is_empty() && upstream.facts.serves(operation))
+    let unlisted = |is_native: bool| {
+        enabled(tenant).filter(move |upstream| {
+            upstream.row.models.is_empty()
+                && upstream.facts.serves(operation) == is_native
+                && upstream.answers(operation, false).is_some()
+        })
     };
-    let ranks: [Vec<&Arc<Upstream>>; 3] = [
+    let is_known = |upstream: &&Arc<Upstream>| catalog::find(upstream.facts.name, name).is_some();
+    let has_no_slash = |_: &&Arc<Upstream>| !name.contains('/');
+    let ranks: [Vec<&Arc<Upstream>>; 5] = [
         enabled(tenant)
             .filter(|upstream| upstream.lists(name))
             .collect(),
-        unlisted()
-            .filter(|upstream| catalog::find(upstream.facts.name, name).is_some())
-            .collect(),
-        unlisted().filter(|_| !name.contains('/')).collect(),
+        unlisted(true).filter(is_known).collect(),
+        unlisted(false).filter(is_known).collect(),
+        unlisted(true).filter(has_no_slash).collect(),
+        unlisted(false).filter(has_no_slash).collect(),
     ];
     match ranks
         .iter()
@@ -135,21 +161,26 @@ fn not_found(words: &'static str) -> Problem {
 
 /// The attempts for `targets`: every credential of each, starting with the one whose turn it
 /// is; those that are cooling down come last.
-pub(crate) fn attempts(targets: &[Target], operation: Operation) -> Result<Vec<Attempt>, Problem> {
-    let speaking: Vec<_> = targets
+pub(crate) fn attempts(
+    targets: &[Target],
+    operation: Operation,
+    is_stream: bool,
+) -> Result<Vec<Attempt>, Problem> {
+    let able: Vec<_> = targets
         .iter()
-        .filter(|target| target.upstream.facts.serves(operation))
+        .filter_map(|target| Some((target, target.upstream.answers(operation, is_stream)?)))
         .collect();
-    if speaking.is_empty() {
+    if able.is_empty() {
         let dialect = operation.dialect();
         let words = format!(
-            "The provider of this model does not speak {dialect}; ask it in a dialect it speaks."
+            "The provider of this model does not do what is asked here in {dialect}, and has \
+             nothing that stands for it."
         );
         return Err(Problem::new(Kind::BadRequest, words).about("model"));
     }
     let mut attempts = Vec::new();
     let mut cooling = Vec::new();
-    for target in speaking {
+    for (target, operation) in able {
         let credentials = &target.upstream.credentials;
         let turn = target.upstream.turn.fetch_add(1, Ordering::Relaxed);
         let start = turn.checked_rem(credentials.len()).unwrap_or(0);
@@ -168,6 +199,7 @@ pub(crate) fn attempts(targets: &[Target], operation: Operation) -> Result<Vec<A
                 upstream: Arc::clone(&target.upstream),
                 credential: Arc::clone(credential),
                 model: Arc::clone(&target.model),
+                operation,
             });
         }
     }

@@ -7,12 +7,13 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
 };
 
 use http::HeaderValue;
-use mirk_model::{ApiKey, CredentialRow, Kid, Problem, ProviderRow, Secret, TenantId};
+use mirk_dialect::bridge;
+use mirk_model::{ApiKey, CredentialRow, Kid, Operation, Problem, ProviderRow, Secret, TenantId};
 use mirk_provider::{address::BaseUrl, kind::Facts};
 use mirk_store::Directory;
 use mirk_vault::{Place, SealKind, Vault};
@@ -44,6 +45,31 @@ pub(crate) struct Upstream {
     pub(crate) credentials: Vec<Arc<Credential>>,
     /// Which credential is next.
     pub(crate) turn: AtomicUsize,
+    /// What its server turned out not to do although its kind does, one bit each.
+    pub(crate) lacks: AtomicU32,
+}
+
+impl Upstream {
+    /// What to ask this provider for when a client asks for `operation`: the same where it does
+    /// that, else what stands for it, if there is anything.
+    pub(crate) fn answers(&self, operation: Operation, is_stream: bool) -> Option<Operation> {
+        let lacks = self.lacks.load(Ordering::Relaxed);
+        let serves = |asked: Operation| self.facts.serves(asked) && lacks & bit(asked) == 0;
+        if serves(operation) {
+            return Some(operation);
+        }
+        bridge::upstream(operation, is_stream, None, serves)
+    }
+
+    /// Learns that its server does not do `operation`.
+    pub(crate) fn learn_lack(&self, operation: Operation) {
+        self.lacks.fetch_or(bit(operation), Ordering::Relaxed);
+    }
+}
+
+/// The bit that stands for `operation`.
+const fn bit(operation: Operation) -> u32 {
+    1 << (operation as u32)
 }
 
 /// One credential and the connections that are made with it.
@@ -212,6 +238,7 @@ impl Upstream {
             base,
             credentials,
             turn: AtomicUsize::new(0),
+            lacks: AtomicU32::new(0),
         })
     }
 

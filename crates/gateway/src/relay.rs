@@ -13,6 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use mirk_dialect::{
+    bridge::Stream,
     problem::{error_event, keep_alive},
     tap::{Tap, Tapped},
 };
@@ -52,6 +53,9 @@ pub(crate) struct Relay {
     /// What was read of the answer before it was chosen.
     ahead: Option<Bytes>,
     tap: Tap,
+    /// From the provider's dialect to the client's, where they differ, and what it made last.
+    translation: Option<Box<Stream>>,
+    out: Vec<u8>,
     meter: Option<Meter>,
     leg: Leg,
     life: Arc<KeyLife>,
@@ -139,6 +143,8 @@ impl Relay {
             upstream: Some(upstream),
             ahead: None,
             tap,
+            translation: None,
+            out: Vec::new(),
             meter: Some(meter),
             leg,
             life,
@@ -151,6 +157,16 @@ impl Relay {
             said_last: Tail::START,
             end: End::Running,
         }
+    }
+
+    /// Has the answer translated on its way.
+    pub(crate) fn translate(&mut self, stream: Option<Stream>) {
+        self.translation = stream.map(Box::new);
+    }
+
+    /// Whether a stream was asked for.
+    pub(crate) const fn is_stream(&self) -> bool {
+        self.leg.is_stream
     }
 
     /// Reads until the first event is whole, so that an attempt can be judged by it. What was
@@ -214,23 +230,50 @@ impl Relay {
         if self.is_revoked(cx) {
             return self.revoke("The API key was revoked or expired; the stream ends here.");
         }
-        if let Some(ahead) = self.ahead.take().filter(|ahead| !ahead.is_empty()) {
-            return Poll::Ready(Some(Ok(self.hand_on(ahead))));
+        if let Some(ahead) = self.ahead.take().filter(|ahead| !ahead.is_empty())
+            && let Some(passed) = self.pass(ahead)
+        {
+            return passed;
         }
-        let Some(upstream) = &mut self.upstream else {
-            return Poll::Ready(None);
-        };
-        match upstream.poll_piece(cx) {
-            Poll::Ready(Some(Ok(piece))) => {
-                if self.tap.feed(&piece).is_err() {
-                    return self.cut();
+        loop {
+            let Some(upstream) = &mut self.upstream else {
+                return Poll::Ready(None);
+            };
+            match upstream.poll_piece(cx) {
+                Poll::Ready(Some(Ok(piece))) => {
+                    if self.tap.feed(&piece).is_err() {
+                        return self.cut();
+                    }
+                    if let Some(passed) = self.pass(piece) {
+                        return passed;
+                    }
                 }
-                Poll::Ready(Some(Ok(self.hand_on(piece))))
+                Poll::Ready(Some(Err(_broken))) => return self.cut(),
+                Poll::Ready(None) => return self.end(),
+                Poll::Pending => return self.wait(cx),
             }
-            Poll::Ready(Some(Err(_broken))) => self.cut(),
-            Poll::Ready(None) => self.end(),
-            Poll::Pending => self.wait(cx),
         }
+    }
+
+    /// Passes a piece on, as it is or translated; nothing where a piece of a translation is still
+    /// a part of something.
+    fn pass(&mut self, piece: Bytes) -> Option<Poll<Option<Result<Bytes, BrokenOff>>>> {
+        let Some(translation) = &mut self.translation else {
+            return Some(Poll::Ready(Some(Ok(self.hand_on(piece)))));
+        };
+        let fed = translation.feed(&piece, &mut self.out);
+        if let Err(malformed) = fed {
+            let tapped = self.tapped();
+            return Some(self.break_off(Outcome::Incomplete, &malformed.into(), &tapped));
+        }
+        if self.out.is_empty() {
+            // Heard all the same: a part of an event is a sign of life.
+            self.events = self.tap.events();
+            self.heard = self.clock.mono();
+            return None;
+        }
+        let out = Bytes::from(std::mem::take(&mut self.out));
+        Some(Poll::Ready(Some(Ok(self.hand_on(out)))))
     }
 
     fn hand_on(&mut self, piece: Bytes) -> Bytes {
@@ -270,23 +313,33 @@ impl Relay {
     /// The upstream ended its body: whole, or only seemingly so.
     fn end(&mut self) -> Poll<Option<Result<Bytes, BrokenOff>>> {
         let tapped = self.tapped();
-        if (self.leg.is_stream || self.leg.is_close_delimited)
-            && !tapped.terminal
-            && !tapped.error_in_band
-        {
+        let mut has_failed = tapped.error_in_band;
+        let mut is_whole = tapped.terminal;
+        if let Some(translation) = &mut self.translation {
+            if let Err(malformed) = translation.finish(&mut self.out) {
+                return self.break_off(Outcome::Incomplete, &malformed.into(), &tapped);
+            }
+            has_failed |= translation.has_failed();
+            is_whole = translation.has_ended();
+        }
+        if (self.leg.is_stream || self.leg.is_close_delimited) && !is_whole && !has_failed {
             return self.break_off(Outcome::Incomplete, &cut(), &tapped);
         }
         self.end = End::Done;
         self.upstream = None;
         if let Some(meter) = self.meter.take() {
-            let outcome = if tapped.error_in_band {
+            let outcome = if has_failed {
                 Outcome::Failed
             } else {
                 Outcome::Ok
             };
             meter.finish(outcome, &tapped);
         }
-        Poll::Ready(None)
+        Poll::Ready(if self.out.is_empty() {
+            None
+        } else {
+            Some(Ok(Bytes::from(std::mem::take(&mut self.out))))
+        })
     }
 
     /// What passed, as the tap has it. Called once, at the end.
@@ -318,6 +371,12 @@ impl Relay {
         self.end = End::Flushing;
         self.timer = Some(Box::pin(tokio::time::sleep(LAST_WORDS)));
         let operation = self.leg.operation;
+        if let Some(translation) = &mut self.translation {
+            // Writers write whole events only, so there is no gap to fill.
+            translation.fail(problem, &mut self.out);
+            let out = std::mem::take(&mut self.out);
+            return Poll::Ready(Some(Ok(out.into())));
+        }
         let gap = self.said_last.gap(operation.dialect() == Dialect::Ollama);
         let event = error_event(operation, problem, &self.leg.request_id);
         Poll::Ready(Some(Ok(if gap.is_empty() {

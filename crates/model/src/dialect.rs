@@ -48,13 +48,21 @@ pub enum Operation {
     OllamaGenerate,
     /// Ollama `POST /api/embed`.
     OllamaEmbed,
+    /// ClawPipe `POST /v1/prompt`.
+    Prompt,
+    /// ClawPipe `POST /v1/stream`.
+    PromptStream,
 }
 
 impl Operation {
     /// The dialect that the operation belongs to.
     pub const fn dialect(self) -> Dialect {
         match self {
-            Self::Chat | Self::Completions | Self::Embeddings => Dialect::OpenAiChat,
+            Self::Chat
+            | Self::Completions
+            | Self::Embeddings
+            | Self::Prompt
+            | Self::PromptStream => Dialect::OpenAiChat,
             Self::Responses => Dialect::OpenAiResponses,
             Self::Messages | Self::CountTokens => Dialect::Anthropic,
             Self::Generate

@@ -6,3 +6,4 @@ pub mod address;
 pub mod catalog;
 pub mod header;
 pub mod kind;
+pub mod traits;

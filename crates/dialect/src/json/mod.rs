@@ -199,7 +199,7 @@ impl Head {
     /// body does not say.
     pub fn is_streamed(&self, operation: Operation) -> bool {
         match operation {
-            Operation::StreamGenerate => true,
+            Operation::StreamGenerate | Operation::PromptStream => true,
             Operation::OllamaChat | Operation::OllamaGenerate => self.stream.unwrap_or(true),
             Operation::Chat
             | Operation::Completions
@@ -211,7 +211,8 @@ impl Head {
             | Operation::GeminiCount
             | Operation::GeminiEmbed
             | Operation::GeminiBatchEmbed
-            | Operation::OllamaEmbed => false,
+            | Operation::OllamaEmbed
+            | Operation::Prompt => false,
         }
     }
 

@@ -1,0 +1,430 @@
+//! From any dialect to any other: the request there, the answer back, whole or as a stream.
+//!
+//! Invariant: a dialect that the provider speaks is never translated; nothing of an answer is kept
+//! but what one event, one call or one whole answer needs; a stream that the provider did not end
+//! is not ended here.
+
+mod fit;
+mod frames;
+mod order;
+mod replay;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use mirk_model::{Ask, Dialect, Event, Failure, Kind, Operation, Problem, Text, Traits};
+
+use self::{fit::Restore, frames::Frames, order::Order};
+use crate::{
+    anthropic, clawpipe, gemini,
+    json::Value,
+    loss::Notes,
+    ollama, openai_chat, openai_responses,
+    wire::{Malformed, Manner, Reader, Wire, Writer},
+};
+
+/// Every dialect.
+pub static DIALECTS: [&Wire; 5] = [
+    &openai_chat::WIRE,
+    &openai_responses::WIRE,
+    &anthropic::WIRE,
+    &gemini::WIRE,
+    &ollama::WIRE,
+];
+
+/// For each dialect of a client, those of providers in the order in which they are chosen: the
+/// closest first. Its own is never in the list: that one is passed through.
+pub static TRANSLATIONS: [(Dialect, [Dialect; 4]); 5] = [
+    (
+        Dialect::OpenAiChat,
+        [
+            Dialect::OpenAiResponses,
+            Dialect::Anthropic,
+            Dialect::Gemini,
+            Dialect::Ollama,
+        ],
+    ),
+    (
+        Dialect::OpenAiResponses,
+        [
+            Dialect::OpenAiChat,
+            Dialect::Anthropic,
+            Dialect::Gemini,
+            Dialect::Ollama,
+        ],
+    ),
+    (
+        Dialect::Anthropic,
+        [
+            Dialect::OpenAiChat,
+            Dialect::OpenAiResponses,
+            Dialect::Gemini,
+            Dialect::Ollama,
+        ],
+    ),
+    (
+        Dialect::Gemini,
+        [
+            Dialect::OpenAiChat,
+            Dialect::OpenAiResponses,
+            Dialect::Anthropic,
+            Dialect::Ollama,
+        ],
+    ),
+    (
+        Dialect::Ollama,
+        [
+            Dialect::OpenAiChat,
+            Dialect::OpenAiResponses,
+            Dialect::Anthropic,
+            Dialect::Gemini,
+        ],
+    ),
+];
+
+/// The dialect called so.
+pub fn wire(dialect: Dialect) -> &'static Wire {
+    let [chat, responses, anthropic, gemini, ollama] = DIALECTS;
+    match dialect {
+        Dialect::OpenAiChat => chat,
+        Dialect::OpenAiResponses => responses,
+        Dialect::Anthropic => anthropic,
+        Dialect::Gemini => gemini,
+        Dialect::Ollama => ollama,
+    }
+}
+
+/// Whether `operation` asks a model for an answer in words, which is what can be translated here.
+pub const fn is_answer(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Chat
+            | Operation::Responses
+            | Operation::Messages
+            | Operation::Generate
+            | Operation::StreamGenerate
+            | Operation::OllamaChat
+            | Operation::OllamaGenerate
+            | Operation::Prompt
+            | Operation::PromptStream
+    )
+}
+
+/// What to ask a provider for that does not do `client` itself; nothing when there is nothing it
+/// does that can stand for it. A model that answers best in one of the dialects is asked in that
+/// one, if the provider has it.
+pub fn upstream(
+    client: Operation,
+    is_stream: bool,
+    best: Option<Dialect>,
+    serves: impl Fn(Operation) -> bool,
+) -> Option<Operation> {
+    if !is_answer(client) {
+        return None;
+    }
+    let own = client.dialect();
+    let (_, others) = TRANSLATIONS.iter().find(|(from, _)| *from == own)?;
+    // Ollama's two calls, and ClawPipe's, stand for their dialect's plain one.
+    best.into_iter()
+        .chain([own])
+        .chain(others.iter().copied())
+        .map(|dialect| native(dialect, is_stream))
+        .find(|operation| *operation != client && serves(*operation))
+}
+
+/// The operation that asks for an answer in `dialect`.
+pub const fn native(dialect: Dialect, is_stream: bool) -> Operation {
+    match dialect {
+        Dialect::OpenAiChat => Operation::Chat,
+        Dialect::OpenAiResponses => Operation::Responses,
+        Dialect::Anthropic => Operation::Messages,
+        Dialect::Gemini if is_stream => Operation::StreamGenerate,
+        Dialect::Gemini => Operation::Generate,
+        Dialect::Ollama => Operation::OllamaChat,
+    }
+}
+
+/// A client's request, to be translated.
+#[derive(Clone, Copy)]
+pub struct From<'a> {
+    /// What it asks for.
+    pub operation: Operation,
+    /// Its body, which [`crate::json::Head::scan`] has accepted.
+    pub body: &'a str,
+    /// The model as the client named it.
+    pub model: &'a str,
+    /// Whether it wants a stream.
+    pub is_stream: bool,
+    /// Gemini: whether it wants events.
+    pub is_sse: bool,
+    /// Mirk's id of the request.
+    pub request_id: &'a str,
+    /// When it came, in seconds since 1970.
+    pub created: i64,
+}
+
+impl std::fmt::Debug for From<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("From")
+            .field("operation", &self.operation)
+            .field("body", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub struct To<'a> {
+    /// What is asked for there.
+    pub operation: Operation,
+    /// The model's name there.
+    pub model: &'a str,
+    /// What the model can take.
+    pub traits: &'a Traits,
+}
+
+/// A translated request, and what its answer needs.
+#[derive(Debug)]
+pub struct Translated {
+    /// For the provider.
+    pub body: Vec<u8>,
+    /// What was lost and changed, for `x-mirk-transforms`.
+    pub notes: Notes,
+    /// For the answer.
+    pub way: Way,
+}
+
+/// The way back: all that the translation of an answer needs to know of its request.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// The provider's dialect.
+    pub upstream: Dialect,
+    /// How the client wants its answer.
+    pub manner: Manner,
+    restore: Restore,
+}
+
+/// Translates a request.
+///
+/// # Errors
+/// When the body is not what its dialect has, or holds what the target has nothing for and the
+/// table of losses says that this is refused.
+pub fn ask(from: From<'_>, to: To<'_>) -> Result<Translated, Problem> {
+    let target = wire(to.operation.dialect());
+    let mut notes = Notes::new(from.operation.dialect(), target.dialect);
+    let (mut ask, mut manner) = read(&from, &mut notes)?;
+    ask.model = Text::from(to.model);
+    ask.is_stream = from.is_stream;
+    manner.is_stream = from.is_stream;
+    manner.is_sse = from.is_sse;
+    from.model.clone_into(&mut manner.model);
+    from.request_id.clone_into(&mut manner.request_id);
+    manner.created = from.created;
+    let restore = fit::fit(&mut ask, &target.shape, to.traits, &mut notes)?;
+    let body = (target.write_ask)(&ask, to.traits, &mut notes)?;
+    Ok(Translated {
+        body,
+        notes,
+        way: Way {
+            upstream: target.dialect,
+            manner,
+            restore,
+        },
+    })
+}
+
+/// Reads a request in the dialect that its shape shows: some clients send one to the path of
+/// another. The answer is in the dialect of the path.
+fn read<'a>(from: &From<'a>, notes: &mut Notes) -> Result<(Ask<'a>, Manner), Problem> {
+    let operation = from.operation;
+    if matches!(operation, Operation::Prompt | Operation::PromptStream) {
+        return Ok(clawpipe::read_ask(operation, from.body, notes)?);
+    }
+    let own = operation.dialect();
+    let shape = match operation {
+        Operation::Chat | Operation::Responses => openai_chat::shape_of(from.body),
+        _ => None,
+    };
+    match shape.filter(|shape| *shape != own) {
+        Some(shape) => {
+            let (ask, manner) = (wire(shape).read_ask)(native(shape, false), from.body, notes)?;
+            Ok((
+                ask,
+                Manner {
+                    operation,
+                    ..manner
+                },
+            ))
+        }
+        None => Ok((wire(own).read_ask)(operation, from.body, notes)?),
+    }
+}
+
+impl Way {
+    /// Translates a whole answer.
+    ///
+    /// # Errors
+    /// When the answer is not what the provider's dialect has.
+    pub fn reply(&self, body: &[u8]) -> Result<Vec<u8>, Malformed> {
+        let text = String::from_utf8_lossy(body);
+        let mut reply = (wire(self.upstream).read_reply)(&text)?;
+        for choice in &mut reply.choices {
+            self.restore.parts(&mut choice.parts);
+            let has_calls = choice
+                .parts
+                .iter()
+                .any(|part| matches!(part.kind, mirk_model::PartKind::Call(_)));
+            choice.finish = order::derived(choice.finish, has_calls);
+        }
+        Ok(self.write(&reply))
+    }
+
+    fn write(&self, reply: &mirk_model::Reply<'_>) -> Vec<u8> {
+        match self.manner.operation {
+            Operation::Prompt | Operation::PromptStream => {
+                clawpipe::write_reply(reply, &self.manner)
+            }
+            operation => (wire(operation.dialect()).write_reply)(reply, &self.manner),
+        }
+    }
+
+    /// The translation of a stream.
+    pub fn stream(&self) -> Stream {
+        let writer = match self.manner.operation {
+            Operation::Prompt | Operation::PromptStream => clawpipe::writer(&self.manner),
+            operation => (wire(operation.dialect()).writer)(&self.manner),
+        };
+        Stream {
+            frames: Some(Frames::new(self.upstream == Dialect::Ollama)),
+            reader: (wire(self.upstream).reader)(),
+            order: Order::new(self.restore.clone()),
+            writer,
+            read_reply: wire(self.upstream).read_reply,
+            has_failed: false,
+        }
+    }
+}
+
+/// A stream on its way from a provider's dialect to a client's.
+#[derive(Debug)]
+pub struct Stream {
+    frames: Option<Frames>,
+    reader: Box<dyn Reader>,
+    order: Order,
+    writer: Box<dyn Writer>,
+    read_reply: for<'a> fn(&'a str) -> Result<mirk_model::Reply<'a>, crate::json::Misread>,
+    has_failed: bool,
+}
+
+impl Stream {
+    /// Translates what `chunk` completes, to the end of `out`.
+    ///
+    /// # Errors
+    /// When the provider breaks its own dialect, or a bound is met. What `out` got by then is
+    /// good; [`Stream::fail`] says the rest.
+    pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+        let Self {
+            frames,
+            reader,
+            order,
+            writer,
+            has_failed,
+            ..
+        } = self;
+        let Some(frames) = frames else {
+            return Ok(());
+        };
+        frames.feed(chunk, &mut |data| {
+            reader.data(data, &mut |event| {
+                *has_failed |= matches!(event, Event::Error(_));
+                order.take(event, &mut |event| writer.event(event, out))
+            })
+        })
+    }
+
+    /// The provider's body ended well: translates what is left. Whether the stream was whole is
+    /// for [`Stream::has_ended`] to say.
+    ///
+    /// # Errors
+    /// As [`Stream::feed`].
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        let Self {
+            frames,
+            reader,
+            order,
+            writer,
+            has_failed,
+            ..
+        } = self;
+        let Some(frames) = frames.take() else {
+            return Ok(());
+        };
+        let mut sink = |event: Event<'_>| {
+            *has_failed |= matches!(event, Event::Error(_));
+            order.take(event, &mut |event| writer.event(event, out))
+        };
+        frames.finish(&mut |data| reader.data(data, &mut sink))?;
+        reader.end(&mut sink)
+    }
+
+    /// An answer in one piece where a stream was asked for.
+    ///
+    /// # Errors
+    /// When it is not what the provider's dialect has.
+    pub fn whole(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
+        let text = String::from_utf8_lossy(body);
+        let reply = (self.read_reply)(&text)?;
+        let Self { order, writer, .. } = self;
+        replay::replay(&reply, &mut |event| {
+            order.take(event, &mut |event| writer.event(event, out))
+        })
+    }
+
+    /// Whether the provider said that the stream is whole, or that it failed.
+    pub const fn has_ended(&self) -> bool {
+        self.order.has_ended()
+    }
+
+    /// Whether the provider said, inside the stream, that it failed.
+    pub const fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
+    /// Ends the stream with an error in the client's words.
+    pub fn fail(&mut self, problem: &Problem, out: &mut Vec<u8>) {
+        let failure = Failure {
+            status: problem.kind.status(),
+            code: Text::from(problem.kind.code()),
+            message: Text::from(&*problem.public),
+            param: problem.param.as_deref().map(Text::from),
+        };
+        self.writer.event(&Event::Error(failure), out);
+    }
+}
+
+/// What a provider's error says, in any of the dialects' forms.
+pub fn failure(status: u16, body: &[u8]) -> Failure<'static> {
+    let text = String::from_utf8_lossy(body);
+    let said = Value::parse(&text).ok().and_then(crate::problem::read);
+    let (code, message, param) = said.unwrap_or_default();
+    Failure {
+        status,
+        code: Text::from(code),
+        message: if message.is_empty() {
+            Text::from(format!("The provider answered with status {status}."))
+        } else {
+            Text::from(message)
+        },
+        param: param.map(Text::from),
+    }
+}
+
+/// The problem that a stream's malformed middle is.
+impl core::convert::From<Malformed> for Problem {
+    fn from(malformed: Malformed) -> Self {
+        let words: Cow<'static, str> = malformed.0;
+        Self::new(Kind::UpstreamMalformed, words.into_owned())
+    }
+}
