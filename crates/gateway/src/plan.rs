@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use mirk_model::{Kind, Operation, Problem};
 use mirk_dialect::bridge;
+use mirk_model::{Kind, Operation, Problem};
 use mirk_provider::{catalog, kind::Listed};
 
 use crate::{
@@ -123,7 +123,7 @@ fn bare(tenant: &Tenant, name: &str, operation: Operation) -> Result<Target, Pro
         enabled(tenant).filter(move |upstream| {
             upstream.row.models.is_empty()
                 && upstream.facts.serves(operation) == is_native
-                && upstream.answers(operation, false).is_some()
+                && upstream.answers(operation, false, name).is_some()
         })
     };
     let is_known = |upstream: &&Arc<Upstream>| catalog::find(upstream.facts.name, name).is_some();
@@ -168,7 +168,14 @@ pub(crate) fn attempts(
 ) -> Result<Vec<Attempt>, Problem> {
     let able: Vec<_> = targets
         .iter()
-        .filter_map(|target| Some((target, target.upstream.answers(operation, is_stream)?)))
+        .filter_map(|target| {
+            Some((
+                target,
+                target
+                    .upstream
+                    .answers(operation, is_stream, &target.model)?,
+            ))
+        })
         .collect();
     if able.is_empty() {
         let dialect = operation.dialect();

@@ -14,7 +14,7 @@ use std::{
 use http::HeaderValue;
 use mirk_dialect::bridge;
 use mirk_model::{ApiKey, CredentialRow, Kid, Operation, Problem, ProviderRow, Secret, TenantId};
-use mirk_provider::{address::BaseUrl, kind::Facts};
+use mirk_provider::{address::BaseUrl, kind::Facts, traits};
 use mirk_store::Directory;
 use mirk_vault::{Place, SealKind, Vault};
 use zeroize::Zeroize;
@@ -52,13 +52,19 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// What to ask this provider for when a client asks for `operation`: the same where it does
     /// that, else what stands for it, if there is anything.
-    pub(crate) fn answers(&self, operation: Operation, is_stream: bool) -> Option<Operation> {
+    pub(crate) fn answers(
+        &self,
+        operation: Operation,
+        is_stream: bool,
+        model: &str,
+    ) -> Option<Operation> {
         let lacks = self.lacks.load(Ordering::Relaxed);
         let serves = |asked: Operation| self.facts.serves(asked) && lacks & bit(asked) == 0;
         if serves(operation) {
             return Some(operation);
         }
-        bridge::upstream(operation, is_stream, None, serves)
+        let best = traits::best_dialect(self.facts, model);
+        bridge::upstream(operation, is_stream, best, serves)
     }
 
     /// Learns that its server does not do `operation`.

@@ -42,9 +42,10 @@ pub(crate) fn outgoing(
     let is_renamed = *asked.model != *attempt.model;
     if attempt.operation == asked.operation {
         let (body, transforms) = match &asked.model_span {
-            Some(span) if is_renamed => {
-                (splice(&asked.body, span, &attempt.model), "model".to_owned())
-            }
+            Some(span) if is_renamed => (
+                splice(&asked.body, span, &attempt.model),
+                "model".to_owned(),
+            ),
             _ => (asked.body.clone(), String::new()),
         };
         return Ok(Outgoing {
