@@ -4,7 +4,9 @@
 //! way through, nothing here rewrites a byte that it was not asked to rewrite.
 
 pub mod anthropic;
+pub mod bridge;
 pub mod carry;
+pub mod clawpipe;
 pub mod endpoint;
 pub mod gemini;
 pub mod json;

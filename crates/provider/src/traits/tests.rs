@@ -41,7 +41,7 @@ fn openai_reasoning_models_take_an_effort_and_no_sampling() {
 fn claude_models_think_by_budget_and_newer_ones_by_effort() {
     let thinks = |model| traits("anthropic", model).thinks;
     assert_eq!(thinks("claude-3-5-haiku-20241022"), Thinks::No);
-    let budget = |most| Thinks::Budget {
+    let budget = |most: u64| Thinks::Budget {
         least: 1_024,
         most: most - 1_024,
     };
@@ -79,7 +79,7 @@ fn openrouter_takes_plain_names_for_everything() {
     assert!(traits.takes_sampling && !traits.has_completion_limit);
     assert_eq!(traits.thinks, Thinks::Effort);
     assert_eq!(
-        super::of(by_name("openrouter").unwrap(), "x/unknown").thinks,
+        of(by_name("openrouter").unwrap(), "x/unknown").thinks,
         Thinks::No
     );
 }
