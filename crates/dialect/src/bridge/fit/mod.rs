@@ -14,7 +14,7 @@ use mirk_model::{Ask, Problem, Traits};
 
 use crate::{loss::Notes, wire::Shape};
 
-pub use names::Restore;
+pub(super) use names::Restore;
 
 /// Fits `ask` to a target, and says how the names in its answer are to be read.
 ///
@@ -28,8 +28,8 @@ pub(super) fn fit(
 ) -> Result<Restore, Problem> {
     options::fit(ask, shape, notes)?;
     let wrapped = calls::fit(ask, shape, notes)?;
-    let restore = names::fit(ask, shape, wrapped, notes)?;
     results::pair(ask, shape, notes)?;
+    let restore = names::fit(ask, shape, &wrapped, notes);
     turns::fit(ask, shape, traits, notes)?;
     Ok(restore)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mirk_model::{Ask, Call, Part, PartKind, Problem, Text, Tool, ToolChoice};
+use mirk_model::{Ask, Call, Part, PartKind, Text, Tool, ToolChoice};
 
 use crate::{
     loss::{Feature, Notes},
@@ -11,7 +11,7 @@ use crate::{
 
 /// What the names in an answer stand for.
 #[derive(Clone, Default)]
-pub struct Restore {
+pub(in crate::bridge) struct Restore {
     /// By the name that the provider knows.
     tools: HashMap<String, Own>,
 }
@@ -134,9 +134,9 @@ fn joined_fit(name: &str, longest: usize, shape: &Shape) -> String {
 pub(super) fn fit(
     ask: &mut Ask<'_>,
     shape: &Shape,
-    wrapped: Vec<String>,
+    wrapped: &[String],
     notes: &mut Notes,
-) -> Result<Restore, Problem> {
+) -> Restore {
     let mut names = Names {
         shape,
         given: HashMap::new(),
@@ -148,6 +148,7 @@ pub(super) fn fit(
             rename_tool(tool, &mut names, is_first, notes);
         }
     }
+    let mut of_calls = HashMap::new();
     for part in ask.turns.iter_mut().flat_map(|turn| &mut turn.parts) {
         match &mut part.kind {
             PartKind::Call(call) => {
@@ -156,11 +157,14 @@ pub(super) fn fit(
                 if !shape.has_namespaces {
                     call.namespace = None;
                 }
+                of_calls.insert(call.id.as_str().to_owned(), name.clone());
                 call.name = Text::from(name);
             }
             PartKind::Result(result) => {
-                // Which call it answers decides; see `results`.
-                result.name = None;
+                // Its call decides: every id stands for one call by now.
+                if let Some(name) = of_calls.get(result.id.as_str()) {
+                    result.name = Some(Text::from(name.clone()));
+                }
             }
             _ => {}
         }
@@ -171,7 +175,7 @@ pub(super) fn fit(
         own.is_wrapped = own.namespace.is_none() && wrapped.contains(&own.name);
     }
     tools.retain(|given, own| own.is_wrapped || own.namespace.is_some() || *given != own.name);
-    Ok(Restore { tools })
+    Restore { tools }
 }
 
 fn rename_tool(tool: &mut Tool<'_>, names: &mut Names<'_>, is_first: bool, notes: &mut Notes) {

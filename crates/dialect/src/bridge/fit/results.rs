@@ -46,7 +46,8 @@ pub(super) fn pair(ask: &mut Ask<'_>, shape: &Shape, notes: &mut Notes) -> Resul
             let PartKind::Result(result) = &mut part.kind else {
                 continue;
             };
-            let Some(call) = answered(&mut open, &known, &result.id) else {
+            let name = result.name.as_ref().map(Text::as_str);
+            let Some(call) = answered(&mut open, &known, &result.id, name) else {
                 return Err(notes.refuse(Feature::OrphanResults));
             };
             let Some(call_known) = known.get_mut(call) else {
@@ -71,12 +72,25 @@ pub(super) fn pair(ask: &mut Ask<'_>, shape: &Shape, notes: &mut Notes) -> Resul
     Ok(())
 }
 
-/// The call that a result with this id answers: the first open one of that id, or, without an id,
-/// the first open one.
-fn answered(open: &mut VecDeque<usize>, known: &[Known], id: &str) -> Option<usize> {
-    let place = open
-        .iter()
-        .position(|call| known.get(*call).is_some_and(|call| call.id == id))?;
+/// The call that a result answers: the first open one of its id, and of those without an id the
+/// first of its name.
+fn answered(
+    open: &mut VecDeque<usize>,
+    known: &[Known],
+    id: &str,
+    name: Option<&str>,
+) -> Option<usize> {
+    let find = |is_it: &dyn Fn(&Known) -> bool| {
+        open.iter()
+            .position(|call| known.get(*call).is_some_and(is_it))
+    };
+    let by_name = name
+        .filter(|_| id.is_empty())
+        .and_then(|name| find(&|call| call.name == name));
+    let by_id = || find(&|call| call.id == id);
+    // A client of a dialect without ids answers calls that were given ids on their way there.
+    let first = || if id.is_empty() { find(&|_| true) } else { None };
+    let place = by_name.or_else(by_id).or_else(first)?;
     open.remove(place)
 }
 
