@@ -1,9 +1,11 @@
 //! Tools and calls of kinds that the target does not have.
 
+use std::borrow::Cow;
+
 use mirk_model::{Ask, Call, Function, PartKind, Problem, Text, Tool, ToolChoice};
 
 use crate::{
-    json::{Object, Type, Value},
+    json::{Object, as_object},
     loss::{Feature, Notes},
     wire::Shape,
 };
@@ -90,7 +92,7 @@ fn as_function(tool: &Tool<'_>) -> Option<(String, Tool<'static>)> {
 fn fit_call(call: &mut Call<'_>, shape: &Shape, notes: &mut Notes) {
     if call.is_custom && !shape.has_custom {
         call.is_custom = false;
-        call.arguments = object("input", &call.arguments);
+        call.arguments = input(&call.arguments);
         notes.changed(Feature::CustomTools);
         return;
     }
@@ -100,19 +102,17 @@ fn fit_call(call: &mut Call<'_>, shape: &Shape, notes: &mut Notes) {
     if call.arguments.trim().is_empty() {
         // A call without arguments, as many providers write it.
         call.arguments = Text::from("{}");
-    } else if shape.has_object_arguments && !is_object(&call.arguments) {
-        call.arguments = object("arguments", &call.arguments);
+    } else if shape.has_object_arguments
+        && let Cow::Owned(wrapped) = as_object(&call.arguments)
+    {
+        call.arguments = Text::from(wrapped);
         notes.changed(Feature::BrokenArguments);
     }
 }
 
-fn is_object(text: &str) -> bool {
-    Value::parse(text).is_ok_and(|value| value.kind() == Type::Object)
-}
-
-/// `{"name": text}`.
-fn object(name: &str, text: &str) -> Text<'static> {
+/// `{"input": text}`.
+fn input(text: &str) -> Text<'static> {
     let mut out = Vec::with_capacity(text.len() + 16);
-    Object::write(&mut out, |object| object.text(name, text));
+    Object::write(&mut out, |object| object.text("input", text));
     Text::from(String::from_utf8(out).unwrap_or_default())
 }
