@@ -155,6 +155,8 @@ pub static ENDPOINTS: &[Endpoint] = &[
         "/v1/models/{model}:batchEmbedContents",
         Operation::GeminiBatchEmbed,
     ),
+    ask("/v1/prompt", Operation::Prompt),
+    ask("/v1/stream", Operation::PromptStream),
     ask("/api/chat", Operation::OllamaChat),
     ask("/api/generate", Operation::OllamaGenerate),
     ask("/api/embed", Operation::OllamaEmbed),

@@ -294,6 +294,9 @@ impl Gateway {
         let is_stream = scanned.is_streamed(operation);
         let (model, model_span) = match (path_model, scanned.model) {
             (Some(model), _) => (model, None),
+            (None, named) if matches!(operation, Operation::Prompt | Operation::PromptStream) => {
+                (prompted(&body, named), None)
+            }
             (None, Some(model)) => (model.name, Some(model.token)),
             (None, None) => {
                 return Err(
@@ -378,6 +381,26 @@ impl Gateway {
             first_byte_us: None,
             total_us: self.clock.mono().saturating_sub(stamp.mono) / 1_000,
         });
+    }
+}
+
+/// The model of one of ClawPipe's calls, which name provider and model apart, and may name
+/// neither.
+fn prompted(body: &[u8], named: Option<json::ModelName>) -> String {
+    let provider = std::str::from_utf8(body)
+        .ok()
+        .and_then(|body| {
+            json::Value::parse(body)
+                .ok()?
+                .members()
+                .ok()?
+                .take("provider")
+        })
+        .and_then(|provider| provider.text().ok());
+    match (provider, named) {
+        (Some(provider), Some(model)) => format!("{}/{}", provider.as_str(), model.name),
+        (None, Some(model)) => model.name,
+        (_, None) => "auto".to_owned(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Pages that are made of the code: docs/config.md, docs/cli.md and docs/data-inventory.md say what the
-//! code says. `UPDATE=1` writes them anew.
+//! Pages that are made of the code: docs/config.md, docs/cli.md, docs/data-inventory.md and
+//! docs/translation.md say what the code says. `UPDATE=1` writes them anew.
 #![cfg(test)]
 
 use std::collections::BTreeSet;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use mirk::clock::SystemClock;
 use mirk::config::{SETTINGS, Sources};
 use mirk::doctor::inventory::{ENTRIES, TRANSIENTS, columns, is_about_people_or_content};
+use mirk_dialect::loss::{Fate, ROWS};
 use mirk_store::{OpenOptions, Store};
 
 use crate::harness::{Folder, binary};
@@ -270,4 +271,46 @@ fn inventory_page() -> String {
 #[test]
 fn the_inventory_says_what_the_database_keeps() {
     keep("docs/data-inventory.md", &inventory_page());
+}
+
+fn translation_page() -> String {
+    let mut page = String::from(
+        "# Translation\n\n\
+         Made of `crates/dialect/src/loss.rs`; `UPDATE=1 cargo test -p mirk --test it docs` writes it anew.\n\n\
+         A request goes to a provider that speaks its dialect as the bytes that came in. Where no such provider has the\n\
+         model, Mirk says the same in a dialect that the provider speaks, and its answer in the client's. Then\n\
+         `x-mirk-transforms` begins with `translated:<from>><to>`, and names all that was lost on the way:\n\n\
+         - **kept**: carried over; nothing is said;\n\
+         - **changed**: carried over in another form, said as `changed:<name>`;\n\
+         - **dropped**: left out, said as `dropped:<name>`;\n\
+         - **refused**: the request gets a 400 that names the field.\n\n\
+         Fields that Mirk does not know, and those that one dialect alone has, are dropped and said by their own names.\n\
+         Unknown roles and parts of messages are refused. A model may lack what its provider's dialect has; then the same\n\
+         is said. Of an answer, what the client's dialect has no place for (a thought's signature has one everywhere) is\n\
+         left out: sources in Ollama's, log probabilities in Anthropic's.\n\n\
+         | name | at OpenAI Chat | at OpenAI Responses | at Anthropic | at Gemini | at Ollama | what it is |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    for row in ROWS {
+        let fates = row.fates.map(|fate| match fate {
+            Fate::Kept => "kept",
+            Fate::Changed => "changed",
+            Fate::Dropped => "dropped",
+            Fate::Refused => "**refused**",
+        });
+        writeln!(
+            page,
+            "| `{}` | {} | {} |",
+            row.name,
+            fates.join(" | "),
+            cell(row.meaning)
+        )
+        .unwrap();
+    }
+    page
+}
+
+#[test]
+fn the_page_of_losses_says_what_is_lost() {
+    keep("docs/translation.md", &translation_page());
 }
