@@ -1,0 +1,113 @@
+//! Streams: in every dialect, and however their bytes are cut.
+
+use mirk_dialect::bridge::Way;
+use mirk_model::{Kind, Problem};
+
+use crate::{DIALECTS, all_kept, fixtures, is_kept, root, way};
+
+/// The stream as the client gets it when its bytes come in these pieces.
+fn translated(way: &Way, pieces: &[&[u8]]) -> Vec<u8> {
+    let (mut stream, mut out) = (way.stream(), Vec::new());
+    let mut fed = Ok(());
+    for piece in pieces {
+        fed = fed.and_then(|()| stream.feed(piece, &mut out));
+    }
+    match fed.and_then(|()| stream.finish(&mut out)) {
+        Err(malformed) => stream.fail(&Problem::from(malformed), &mut out),
+        Ok(()) if !stream.has_ended() => {
+            let words = "The provider broke off in the middle of its answer.";
+            stream.fail(&Problem::new(Kind::UpstreamUnreachable, words), &mut out);
+        }
+        Ok(()) => {}
+    }
+    out
+}
+
+#[test]
+fn every_stream_in_every_dialect_is_as_it_was_looked_at() {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for (upstream, folder) in DIALECTS {
+        for (name, body) in fixtures("streams", folder) {
+            for (client, target) in DIALECTS {
+                if upstream == client {
+                    continue;
+                }
+                count += 1;
+                let out = translated(&way(client, upstream, true), &[&body]);
+                let text = String::from_utf8(out).unwrap();
+                let stem = name.split('.').next().unwrap();
+                let path = root()
+                    .join("matrix/streams")
+                    .join(folder)
+                    .join(format!("{stem}.{target}.snap"));
+                if !is_kept(&path, &text) {
+                    wrong.push(format!("{folder}/{stem}.{target}"));
+                }
+            }
+        }
+    }
+    all_kept(&wrong);
+    assert!(
+        count >= 35 * 4,
+        "only {count} results: fixtures are missing"
+    );
+}
+
+#[test]
+fn strm_07_a_stream_is_translated_alike_however_its_bytes_are_cut() {
+    for (upstream, folder) in DIALECTS {
+        for (name, body) in fixtures("streams", folder) {
+            for (client, target) in DIALECTS {
+                if upstream == client {
+                    continue;
+                }
+                let way = way(client, upstream, true);
+                let whole = translated(&way, &[&body]);
+                for at in 1..body.len() {
+                    let (front, back) = body.split_at(at);
+                    assert!(
+                        translated(&way, &[front, back]) == whole,
+                        "{folder}/{name} for {target} differs when cut at {at}"
+                    );
+                }
+                let bytes: Vec<_> = body.chunks(1).collect();
+                assert!(
+                    translated(&way, &bytes) == whole,
+                    "{folder}/{name} for {target} differs byte by byte"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_was_cut_never_ends_as_if_it_were_whole() {
+    const MARKS: [&str; 4] = [
+        "[DONE]",
+        "\"message_stop\"",
+        "\"response.completed\"",
+        "\"done\":true",
+    ];
+    let mut count = 0;
+    for (upstream, folder) in DIALECTS {
+        for (name, body) in fixtures("streams", folder) {
+            if !name.starts_with("cut_") {
+                continue;
+            }
+            for (client, target) in DIALECTS {
+                if upstream == client {
+                    continue;
+                }
+                count += 1;
+                let out = translated(&way(client, upstream, true), &[&body]);
+                let text = String::from_utf8(out).unwrap();
+                for mark in MARKS {
+                    assert!(!text.contains(mark), "{folder}/{name} for {target}: {mark}");
+                }
+                assert!(text.contains("error"), "{folder}/{name} for {target}");
+            }
+        }
+    }
+    assert!(count > 0, "no cut streams among the fixtures");
+}
