@@ -56,7 +56,8 @@ impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC with milliseconds; a moment outside years 0 to 9999 shows its microseconds.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = i128::from(self.0).saturating_mul(1_000);
-        let Ok(moment) = OffsetDateTime::from_unix_timestamp_nanos(nanos) else {
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok();
+        let Some(moment) = moment.filter(|moment| (0..=9_999).contains(&moment.year())) else {
             return write!(out, "{}us", self.0);
         };
         write!(

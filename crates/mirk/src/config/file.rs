@@ -5,7 +5,7 @@ use std::{fs, io::Read, os::unix::fs::MetadataExt, path::PathBuf};
 use super::{ConfigError, Raw, SETTINGS, Setting, Sources, find_secret};
 
 /// The largest file that is read.
-const MOST_BYTES: u64 = 1024 * 1024;
+const MOST_BYTES: u64 = 128 * 1024;
 
 /// Reads the file that `--config` or `MIRK_CONFIG` names, or the one in the configuration
 /// folder if there is one. Gives its name for messages and its text.
@@ -40,7 +40,7 @@ pub(super) fn read(sources: &Sources) -> Result<Option<(String, String)>, Config
         return refuse("may be written by others; run `chmod go-w` on it");
     }
     if metadata.len() > MOST_BYTES {
-        return refuse("is larger than 1 MiB");
+        return refuse("is larger than 128 KiB");
     }
     let mut text = String::new();
     let read =
@@ -176,6 +176,10 @@ fn line_of_key(text: &str, key: &str) -> usize {
 
 /// The known setting that differs from `path` by the fewest edits, if by few.
 fn closest(path: &str) -> Option<&'static str> {
+    // No setting is so long, and to compare is slow.
+    if path.len() > 64 {
+        return None;
+    }
     SETTINGS
         .iter()
         .map(|setting| {
