@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
+use mirk_model::Dialect;
 use serde_json::json;
 
 use super::{Failure, Invocation, door};
@@ -22,6 +23,23 @@ pub(super) struct Sim {
     /// Milliseconds between the events of a stream
     #[arg(long, default_value_t = 2)]
     gap_ms: u64,
+    /// The one dialect to speak, such as `anthropic`; all by default
+    #[arg(long, value_parser = dialect)]
+    speaks: Option<Dialect>,
+}
+
+/// A dialect by its name.
+fn dialect(name: &str) -> Result<Dialect, String> {
+    let all = [
+        Dialect::OpenAiChat,
+        Dialect::OpenAiResponses,
+        Dialect::Anthropic,
+        Dialect::Gemini,
+        Dialect::Ollama,
+    ];
+    let named = all.into_iter().find(|dialect| dialect.to_string() == name);
+    named
+        .ok_or_else(|| "one of openai-chat, openai-responses, anthropic, gemini, ollama".to_owned())
 }
 
 impl Sim {
@@ -29,6 +47,7 @@ impl Sim {
         let options = sim::SimOptions {
             listen: self.listen,
             event_gap: Duration::from_millis(self.gap_ms),
+            speaks: self.speaks,
             ..sim::SimOptions::default()
         };
         door::runtime()?.block_on(async {

@@ -5,6 +5,7 @@
 
 use http::Method;
 use http::request::Parts;
+use mirk_model::Dialect;
 use serde_json::Value;
 
 use super::refuse::Refusal;
@@ -48,6 +49,27 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
+    /// The dialect that asks for this; none for what every provider has.
+    pub(super) fn dialect(self) -> Option<Dialect> {
+        match self {
+            Self::Chat | Self::Completions | Self::Embeddings => Some(Dialect::OpenAiChat),
+            Self::Responses => Some(Dialect::OpenAiResponses),
+            Self::Messages | Self::CountTokens => Some(Dialect::Anthropic),
+            Self::Generate | Self::StreamGenerate | Self::EmbedContent | Self::BatchEmbed => {
+                Some(Dialect::Gemini)
+            }
+            Self::OllamaChat | Self::OllamaGenerate | Self::OllamaEmbed => Some(Dialect::Ollama),
+            Self::Models
+            | Self::Model
+            | Self::OllamaTags
+            | Self::OllamaVersion
+            | Self::OllamaShow
+            | Self::WebSocket
+            | Self::WrongMethod
+            | Self::Unknown => None,
+        }
+    }
+
     /// Whether a JSON object must come with the request.
     pub(super) fn takes_body(self) -> bool {
         !matches!(

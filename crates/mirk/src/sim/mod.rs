@@ -37,6 +37,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use mirk_model::Dialect;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -52,6 +53,8 @@ pub struct SimOptions {
     pub event_gap: Duration,
     /// The pause before the head of every answer.
     pub first_delay: Duration,
+    /// The one dialect that it speaks; all when absent. Lists of models are always there.
+    pub speaks: Option<Dialect>,
 }
 
 impl Default for SimOptions {
@@ -60,6 +63,7 @@ impl Default for SimOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             event_gap: Duration::from_millis(2),
             first_delay: Duration::ZERO,
+            speaks: None,
         }
     }
 }
