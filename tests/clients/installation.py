@@ -157,6 +157,10 @@ class Installation:
         assert ready["event"] == "ready"
         return ready
 
+    def other_sim(self, dialect: str) -> str:
+        """Another simulated provider, which speaks this dialect alone; its base URL."""
+        return self._serve("sim", "--listen", "127.0.0.1:0", "--speaks", dialect, "--json")["url"]
+
     def base(self, kind: str) -> str:
         """The simulated provider's base URL as one writes it for this kind."""
         return self.sim + ("/v1" if kind == "openai" else "")
