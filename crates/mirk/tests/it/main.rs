@@ -22,6 +22,7 @@ mod ssrf;
 mod stream;
 mod sweep;
 mod talk;
+mod translate;
 mod upstream;
 mod vault;
 mod wire;

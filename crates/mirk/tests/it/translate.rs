@@ -1,0 +1,259 @@
+//! Clients of every dialect in front of providers of every other: over sockets, with the built binary.
+#![cfg(test)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the pauses of scripted answers are real"
+)]
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use mirk::sim::{Ending, Scripted};
+
+use crate::{
+    live::Live,
+    talk::{End, Piece, Speech, last_event_is_error},
+};
+
+/// Those that have a counterpart in every dialect.
+const WAYS: [Speech; 6] = [
+    Speech::Chat,
+    Speech::Responses,
+    Speech::Messages,
+    Speech::Gemini,
+    Speech::OllamaChat,
+    Speech::OllamaGenerate,
+];
+
+/// Providers of the harness, with what its streams are made of.
+const PROVIDERS: [(&str, Speech); 4] = [
+    ("oai", Speech::Chat),
+    ("ant", Speech::Messages),
+    ("gem", Speech::Gemini),
+    ("oll", Speech::OllamaChat),
+];
+
+/// Every client with every provider that speaks another dialect.
+fn pairs() -> impl Iterator<Item = (Speech, &'static str, Speech)> {
+    WAYS.into_iter().flat_map(|client| {
+        PROVIDERS
+            .into_iter()
+            .filter(move |(provider, _)| *provider != client.provider())
+            .map(move |(provider, upstream)| (client, provider, upstream))
+    })
+}
+
+/// The text that an answer carries, streamed or whole.
+fn spoken(client: Speech, body: &str) -> String {
+    let places: &[&str] = match client {
+        Speech::Chat | Speech::Completions => {
+            &["/choices/0/delta/content", "/choices/0/message/content"]
+        }
+        Speech::Responses => &["/delta"],
+        Speech::Messages => &["/delta/text", "/content/0/text"],
+        Speech::Gemini => &["/candidates/0/content/parts/0/text"],
+        Speech::OllamaChat => &["/message/content"],
+        Speech::OllamaGenerate => &["/response"],
+    };
+    let mut text = String::new();
+    for line in body.lines() {
+        let data = line.strip_prefix("data:").unwrap_or(line).trim();
+        let Ok(value) = serde_json::from_str::<serde_json::Value>(data) else {
+            continue;
+        };
+        for place in places {
+            text.push_str(
+                value
+                    .pointer(place)
+                    .and_then(|text| text.as_str())
+                    .unwrap_or(""),
+            );
+        }
+        // Responses, whole: the message among the items.
+        for item in value["output"].as_array().into_iter().flatten() {
+            text.push_str(item["content"][0]["text"].as_str().unwrap_or(""));
+        }
+    }
+    text
+}
+
+#[test]
+fn every_dialect_is_answered_by_every_provider() {
+    let mut live = Live::start();
+    let mut count = 0;
+    for (client, provider, _) in pairs() {
+        for is_stream in [true, false] {
+            let words = "say \"one two three\"";
+            let (path, body) = client.request_named(&format!("{provider}/m"), is_stream, words);
+            let answer = live.client().ask(&live.key, &path, &body);
+            let what = format!("{client:?} at {provider}, streamed: {is_stream}");
+            assert_eq!(
+                (answer.head.status, answer.end),
+                (200, End::Whole),
+                "{what}: {}",
+                answer.text()
+            );
+            assert_eq!(
+                spoken(client, &answer.text()).trim(),
+                "one two three",
+                "{what}: {}",
+                answer.text()
+            );
+            let transforms = answer.head.header("x-mirk-transforms").unwrap_or_default();
+            assert!(
+                transforms.starts_with("translated:"),
+                "{what}: {transforms}"
+            );
+            if is_stream {
+                assert!(answer.text().contains(client.terminal()), "{what}");
+            }
+            count += 1;
+        }
+    }
+    let rows = live.stop();
+    assert_eq!(rows.len(), count);
+    for row in rows {
+        assert_eq!((row.status, row.outcome.as_str()), (200, "ok"), "{row:?}");
+        assert!(
+            row.input > 0 && row.output > 0 && row.counted == "reported",
+            "{row:?}"
+        );
+    }
+}
+
+#[test]
+fn a_stream_that_is_cut_is_an_error_in_the_clients_words() {
+    let mut live = Live::start();
+    let mut count = 0;
+    for (client, provider, _) in pairs() {
+        for fault in ["sim-cut", "sim-cutclean"] {
+            let words = "one two three four five six seven eight";
+            let (path, body) = client.request_named(&format!("{provider}/{fault}"), true, words);
+            let answer = live.client().ask(&live.key, &path, &body);
+            let what = format!("{client:?} at {provider}/{fault}: {}", answer.text());
+            assert_eq!(
+                (answer.head.status, answer.end),
+                (200, End::Broken),
+                "{what}"
+            );
+            assert!(!answer.text().contains(client.terminal()), "{what}");
+            assert!(last_event_is_error(client, &answer.text()), "{what}");
+            count += 1;
+        }
+    }
+    let rows = live.stop();
+    assert_eq!(rows.len(), count);
+    assert!(rows.iter().all(|row| row.outcome == "incomplete"));
+}
+
+#[test]
+fn an_error_inside_a_stream_is_never_the_assistants_words() {
+    let mut live = Live::start();
+    for (client, provider, _) in pairs() {
+        for fault in ["sim-inband", "sim-json200"] {
+            let (path, body) = client.request_named(&format!("{provider}/{fault}"), true, "hello");
+            let answer = live.client().ask(&live.key, &path, &body);
+            let what = format!("{client:?} at {provider}/{fault}: {}", answer.text());
+            assert!(!answer.text().contains(client.terminal()), "{what}");
+            let is_error = answer.head.status >= 400 || last_event_is_error(client, &answer.text());
+            assert!(is_error, "{what}");
+            assert!(
+                !spoken(client, &answer.text())
+                    .to_lowercase()
+                    .contains("error"),
+                "{what}"
+            );
+        }
+    }
+    assert!(live.stop().iter().all(|row| row.outcome != "ok"));
+}
+
+#[test]
+fn xlat_17_usage_that_is_missing_or_odd_costs_no_less() {
+    let mut live = Live::start();
+    for (client, provider, _) in pairs() {
+        for model in ["sim-nousage", "sim-badusage"] {
+            for is_stream in [true, false] {
+                let named = format!("{provider}/{model}");
+                let (path, body) = client.request_named(&named, is_stream, "say \"one two\"");
+                let answer = live.client().ask(&live.key, &path, &body);
+                let what = format!("{client:?} at {named}: {}", answer.text());
+                assert_eq!(
+                    (answer.head.status, answer.end),
+                    (200, End::Whole),
+                    "{what}"
+                );
+            }
+        }
+    }
+    for row in live.stop() {
+        assert!(row.input > 0 && row.output > 0, "{row:?}");
+        assert_eq!(row.counted, "estimated", "{row:?}");
+    }
+}
+
+#[test]
+fn xlat_18_a_providers_refusal_is_said_in_the_clients_words_and_form() {
+    let live = Live::start();
+    for (client, provider, _) in pairs() {
+        for (model, status) in [("sim-429", 429), ("sim-500", 500), ("sim-401", 502)] {
+            let (path, body) = client.request_named(&format!("{provider}/{model}"), true, "hello");
+            let answer = live.client().ask(&live.key, &path, &body);
+            let what = format!("{client:?} at {provider}/{model}: {}", answer.text());
+            assert_eq!(answer.head.status, status, "{what}");
+            let said: serde_json::Value = serde_json::from_str(&answer.text()).expect(&what);
+            assert!(said.get("error").is_some(), "{what}");
+            if status == 429 {
+                assert!(answer.head.header("retry-after").is_some(), "{what}");
+            }
+        }
+    }
+}
+
+/// The first event with words in it, as each provider streams it.
+fn first_event(upstream: Speech) -> (&'static str, &'static [u8]) {
+    match upstream {
+        Speech::Messages => (
+            "text/event-stream",
+            b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"stop_reason\":null,\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"firstword\"}}\n\n",
+        ),
+        Speech::Gemini => (
+            "text/event-stream",
+            b"data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"firstword\"}]}}]}\r\n\r\n",
+        ),
+        Speech::OllamaChat => (
+            "application/x-ndjson",
+            b"{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\":\"firstword\"},\"done\":false}\n",
+        ),
+        _ => (
+            "text/event-stream",
+            b"data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"firstword\"},\"finish_reason\":null}]}\n\n",
+        ),
+    }
+}
+
+#[test]
+fn the_first_event_goes_out_before_the_second_comes_in() {
+    let live = Live::start();
+    for (client, provider, upstream) in pairs() {
+        let (kind, first) = first_event(upstream);
+        // The second event never comes: what the client reads was not waiting for it.
+        live.sim.script(Scripted {
+            status: 200,
+            headers: vec![("content-type".into(), kind.into())],
+            chunks: vec![(Duration::ZERO, Bytes::from_static(first))],
+            ending: Ending::Stall,
+        });
+        let (path, body) = client.request_named(&format!("{provider}/m"), true, "hello");
+        let mut asking = live.client();
+        asking.post(&live.key, &path, &body);
+        assert_eq!(asking.head().status, 200, "{client:?} at {provider}");
+        let mut read = Vec::new();
+        while !String::from_utf8_lossy(&read).contains("firstword") {
+            match asking.piece() {
+                Piece::Data(piece) => read.extend(piece),
+                Piece::End(_) => panic!("{client:?} at {provider} ended without the first word"),
+            }
+        }
+    }
+}
