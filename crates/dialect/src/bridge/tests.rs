@@ -42,14 +42,22 @@ fn said(role: Role, text: &'static str) -> Turn<'static> {
     turn(role, vec![Part::text(text)])
 }
 
-fn call(id: &'static str, name: &'static str, arguments: &'static str) -> Part<'static> {
-    Part::new(PartKind::Call(Call {
-        id: id.into(),
+fn made(name: &'static str, arguments: &'static str) -> Call<'static> {
+    Call {
+        id: "x".into(),
         name: name.into(),
         namespace: None,
         arguments: arguments.into(),
         is_custom: false,
         state: None,
+    }
+}
+
+fn call(id: &'static str, name: &'static str, arguments: &'static str) -> Part<'static> {
+    let call = made(name, arguments);
+    Part::new(PartKind::Call(Call {
+        id: id.into(),
+        ..call
     }))
 }
 
@@ -294,10 +302,7 @@ fn names_are_rewritten_there_and_back_without_collisions() {
         Some(ToolChoice::Named("a_name_that_is_2".into()))
     );
     let back = |name: &'static str| {
-        let PartKind::Call(call) = call("x", name, "{}").kind else {
-            unreachable!()
-        };
-        let call = restore.call(call);
+        let call = restore.call(made(name, "{}"));
         (
             call.namespace.map(|text| text.to_string()),
             call.name.to_string(),
@@ -357,13 +362,10 @@ fn ordered(events: Vec<Event<'static>>) -> Vec<String> {
 }
 
 fn begun(number: u32, arguments: &'static str) -> Event<'static> {
-    let PartKind::Call(begun) = call("x", "f", arguments).kind else {
-        unreachable!()
-    };
     Event::Call {
         choice: 0,
         call: number,
-        begun,
+        begun: made("f", arguments),
     }
 }
 

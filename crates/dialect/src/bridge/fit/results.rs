@@ -1,6 +1,6 @@
 //! Calls and their results brought together: every id once, every result with its call.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use mirk_model::{Ask, CallResult, Part, PartKind, Problem, Role, Text, Turn};
 
@@ -22,7 +22,6 @@ struct Known {
     is_custom: bool,
     /// The turn it stands in.
     turn: usize,
-    result: Option<Part<'static>>,
     is_answered: bool,
 }
 
@@ -30,13 +29,13 @@ struct Known {
 /// its call. Results of one turn's calls follow it in the order of the calls.
 pub(super) fn pair(ask: &mut Ask<'_>, shape: &Shape, notes: &mut Notes) -> Result<(), Problem> {
     let mut known = name_calls(ask, shape);
-    let mut open: VecDeque<usize> = VecDeque::new();
+    let mut open = Open::default();
     let mut results: Vec<Vec<(usize, Part<'_>)>> = Vec::new();
     results.resize_with(ask.turns.len(), Vec::new);
     let mut next = 0;
     for (index, turn) in ask.turns.iter_mut().enumerate() {
-        while known.get(next).is_some_and(|call| call.turn <= index) {
-            open.push_back(next);
+        while let Some(call) = known.get(next).filter(|call| call.turn <= index) {
+            open.add(next, call);
             next += 1;
         }
         if turn.role != Role::Tool {
@@ -47,51 +46,75 @@ pub(super) fn pair(ask: &mut Ask<'_>, shape: &Shape, notes: &mut Notes) -> Resul
                 continue;
             };
             let name = result.name.as_ref().map(Text::as_str);
-            let Some(call) = answered(&mut open, &known, &result.id, name) else {
+            let place = open.take(&result.id, name, &known);
+            let Some((place, call)) = place.and_then(|place| Some((place, known.get_mut(place)?)))
+            else {
                 return Err(notes.refuse(Feature::OrphanResults));
             };
-            let Some(call_known) = known.get_mut(call) else {
-                continue;
-            };
-            call_known.is_answered = true;
-            result.id = Text::from(call_known.given.clone());
-            result.name = Some(Text::from(call_known.name.clone()));
-            result.is_custom = call_known.is_custom;
-            if let Some(of_turn) = results.get_mut(call_known.turn) {
-                of_turn.push((call, part));
+            call.is_answered = true;
+            result.id = Text::from(call.given.clone());
+            result.name = Some(Text::from(call.name.clone()));
+            result.is_custom = call.is_custom;
+            if let Some(of_turn) = results.get_mut(call.turn) {
+                of_turn.push((place, part));
             }
         }
     }
-    if shape.needs_results {
-        for call in known.iter_mut().filter(|call| !call.is_answered) {
-            call.result = Some(missing(call));
+    for (place, call) in known.iter().enumerate() {
+        if shape.needs_results && !call.is_answered {
+            if let Some(of_turn) = results.get_mut(call.turn) {
+                of_turn.push((place, missing(call)));
+            }
             notes.lose(Feature::MissingResults)?;
         }
     }
-    put_behind_calls(ask, results, known);
+    put_behind_calls(ask, results);
     Ok(())
 }
 
-/// The call that a result answers: the first open one of its id, and of those without an id the
-/// first of its name.
-fn answered(
-    open: &mut VecDeque<usize>,
-    known: &[Known],
-    id: &str,
-    name: Option<&str>,
-) -> Option<usize> {
-    let find = |is_it: &dyn Fn(&Known) -> bool| {
-        open.iter()
-            .position(|call| known.get(*call).is_some_and(is_it))
-    };
-    let by_name = name
-        .filter(|_| id.is_empty())
-        .and_then(|name| find(&|call| call.name == name));
-    let by_id = || find(&|call| call.id == id);
-    // A client of a dialect without ids answers calls that were given ids on their way there.
-    let first = || if id.is_empty() { find(&|_| true) } else { None };
-    let place = by_name.or_else(by_id).or_else(first)?;
-    open.remove(place)
+/// Calls that wait for their results, in the order in which they were made.
+#[derive(Default)]
+struct Open {
+    by_id: HashMap<String, VecDeque<usize>>,
+    by_name: HashMap<String, VecDeque<usize>>,
+    all: VecDeque<usize>,
+}
+
+impl Open {
+    fn add(&mut self, place: usize, call: &Known) {
+        self.by_id
+            .entry(call.id.clone())
+            .or_default()
+            .push_back(place);
+        self.by_name
+            .entry(call.name.clone())
+            .or_default()
+            .push_back(place);
+        self.all.push_back(place);
+    }
+
+    /// The call that a result answers: the first open one of its id. A client of a dialect without
+    /// ids answers calls that were given ids on their way there: then the first of its name, or
+    /// the first of all.
+    fn take(&mut self, id: &str, name: Option<&str>, known: &[Known]) -> Option<usize> {
+        let is_open = |place: &usize| known.get(*place).is_some_and(|call| !call.is_answered);
+        let first = |queue: Option<&mut VecDeque<usize>>| {
+            let queue = queue?;
+            loop {
+                let place = queue.pop_front()?;
+                if is_open(&place) {
+                    return Some(place);
+                }
+            }
+        };
+        if !id.is_empty() {
+            return first(self.by_id.get_mut(id));
+        }
+        let by_name = name.and_then(|name| first(self.by_name.get_mut(name)));
+        by_name
+            .or_else(|| first(self.by_id.get_mut("")))
+            .or_else(|| first(Some(&mut self.all)))
+    }
 }
 
 fn name_calls(ask: &mut Ask<'_>, shape: &Shape) -> Vec<Known> {
@@ -123,7 +146,6 @@ fn name_calls(ask: &mut Ask<'_>, shape: &Shape) -> Vec<Known> {
             name: call.name.as_str().to_owned(),
             is_custom: call.is_custom,
             turn,
-            result: None,
             is_answered: false,
             given: given.clone(),
         });
@@ -157,26 +179,11 @@ fn missing(call: &Known) -> Part<'static> {
 
 /// Rebuilds the turns: behind each turn with calls one turn with their results, in the order of
 /// the calls; turns that were results alone are gone.
-fn put_behind_calls<'a>(
-    ask: &mut Ask<'a>,
-    mut results: Vec<Vec<(usize, Part<'a>)>>,
-    mut known: Vec<Known>,
-) {
+fn put_behind_calls<'a>(ask: &mut Ask<'a>, results: Vec<Vec<(usize, Part<'a>)>>) {
     let turns = std::mem::take(&mut ask.turns);
-    for (index, turn) in turns.into_iter().enumerate() {
+    for (turn, mut of_turn) in turns.into_iter().zip(results) {
         if turn.role != Role::Tool {
             ask.turns.push(turn);
-        }
-        let mut of_turn = results
-            .get_mut(index)
-            .map(std::mem::take)
-            .unwrap_or_default();
-        for (number, call) in known.iter_mut().enumerate() {
-            if call.turn == index
-                && let Some(result) = call.result.take()
-            {
-                of_turn.push((number, result));
-            }
         }
         of_turn.sort_by_key(|(call, _)| *call);
         if !of_turn.is_empty() {

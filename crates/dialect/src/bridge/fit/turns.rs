@@ -32,7 +32,8 @@ pub(super) fn fit(
     if shape.merges_turns {
         merge(ask);
     }
-    thinking_of_last_turn(ask, notes)
+    thinking_of_last_turn(ask, notes);
+    Ok(())
 }
 
 fn roles(
@@ -269,9 +270,9 @@ fn merge(ask: &mut Ask<'_>) {
 
 /// Anthropic wants a turn that calls tools to begin with the thought that led there, signed. Where
 /// the client's history has none, this turn is answered without thinking.
-fn thinking_of_last_turn(ask: &mut Ask<'_>, notes: &mut Notes) -> Result<(), Problem> {
+fn thinking_of_last_turn(ask: &mut Ask<'_>, notes: &mut Notes) {
     if notes.target() != Dialect::Anthropic {
-        return Ok(());
+        return;
     }
     let thinks = ask.reasoning.is_some_and(|reasoning| {
         reasoning.mode != Some(ReasoningMode::Off)
@@ -295,5 +296,4 @@ fn thinking_of_last_turn(ask: &mut Ask<'_>, notes: &mut Notes) -> Result<(), Pro
         }
         notes.dropped(Feature::Reasoning);
     }
-    Ok(())
 }
