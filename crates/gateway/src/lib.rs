@@ -27,7 +27,13 @@ use std::{sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request};
 use hyper::body::Incoming;
-use mirk_dialect::{endpoint::What, json, problem::render, tap::estimate};
+use mirk_dialect::{
+    endpoint::What,
+    json,
+    problem::render,
+    tap::{Tapped, estimate},
+    tokens,
+};
 use mirk_model::{
     Clock, Dialect, Entropy, Exchange, Kind, Operation, Outcome, Problem, Scope, Usage,
 };
@@ -254,6 +260,9 @@ impl Gateway {
             Ok((attempts, asked))
         });
         match planned {
+            Ok((attempts, asked)) if attempts.is_empty() => {
+                Ok(counted_here(&asked, meter, &arrival.id.text()))
+            }
             Ok((attempts, asked)) => {
                 let context = Context {
                     request_id: arrival.id.text(),
@@ -382,6 +391,28 @@ impl Gateway {
             total_us: self.clock.mono().saturating_sub(stamp.mono) / 1_000,
         });
     }
+}
+
+/// The answer to a count that no provider makes: an estimate, said to be one.
+fn counted_here(asked: &Asked, mut meter: Meter, request_id: &str) -> Response<Body> {
+    let text = String::from_utf8_lossy(&asked.body);
+    let tokens = tokens::estimate(asked.operation, &text);
+    meter.status(StatusCode::OK.as_u16());
+    meter.first_byte();
+    meter.finish(Outcome::Ok, &Tapped::default());
+    let body = tokens::count_reply(asked.operation, tokens);
+    let mut response = Response::new(Body::whole(body));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(
+        "x-mirk-transforms",
+        HeaderValue::from_static("estimated:tokens"),
+    );
+    mark(headers, request_id);
+    response
 }
 
 /// The model of one of ClawPipe's calls, which name provider and model apart, and may name

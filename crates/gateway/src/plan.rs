@@ -123,7 +123,7 @@ fn bare(tenant: &Tenant, name: &str, operation: Operation) -> Result<Target, Pro
         enabled(tenant).filter(move |upstream| {
             upstream.row.models.is_empty()
                 && upstream.facts.serves(operation) == is_native
-                && upstream.answers(operation, false, name).is_some()
+                && (upstream.answers(operation, false, name).is_some() || operation.is_count())
         })
     };
     let is_known = |upstream: &&Arc<Upstream>| catalog::find(upstream.facts.name, name).is_some();
@@ -160,7 +160,7 @@ fn not_found(words: &'static str) -> Problem {
 }
 
 /// The attempts for `targets`: every credential of each, starting with the one whose turn it
-/// is; those that are cooling down come last.
+/// is; those that are cooling down come last. None for a count that no provider makes.
 pub(crate) fn attempts(
     targets: &[Target],
     operation: Operation,
@@ -177,6 +177,10 @@ pub(crate) fn attempts(
             ))
         })
         .collect();
+    if able.is_empty() && operation.is_count() {
+        // Nobody counts for this model; Mirk does it itself.
+        return Ok(Vec::new());
+    }
     if able.is_empty() {
         let dialect = operation.dialect();
         let words = format!(

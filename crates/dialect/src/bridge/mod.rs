@@ -14,14 +14,18 @@ mod tests;
 
 use std::borrow::Cow;
 
-use mirk_model::{Ask, Dialect, Event, Failure, Kind, Operation, Problem, Text, Traits};
+use mirk_model::{
+    Ask, Dialect, Event, Failure, Kind, Operation, PartKind, Problem, Reply, Text, Traits,
+};
 
 use self::{fit::Restore, frames::Frames, order::Order};
 use crate::{
-    anthropic, clawpipe, gemini,
-    json::Value,
+    anthropic, clawpipe,
+    embed::{self, Wants},
+    gemini,
+    json::{Misread, Value},
     loss::Notes,
-    ollama, openai_chat, openai_responses,
+    ollama, openai_chat, openai_responses, tokens,
     wire::{Malformed, Manner, Reader, Wire, Writer},
 };
 
@@ -121,6 +125,13 @@ pub fn upstream(
     best: Option<Dialect>,
     serves: impl Fn(Operation) -> bool,
 ) -> Option<Operation> {
+    if client.is_embedding() {
+        return embed::upstream(client, |operation| operation != client && serves(operation));
+    }
+    if client.is_count() {
+        let serves = |operation| operation != client && serves(operation);
+        return tokens::count_upstream(client, serves);
+    }
     if !is_answer(client) {
         return None;
     }
@@ -199,11 +210,22 @@ pub struct Translated {
 /// The way back: all that the translation of an answer needs to know of its request.
 #[derive(Clone, Debug)]
 pub struct Way {
-    /// The provider's dialect.
-    pub upstream: Dialect,
+    /// What the provider was asked for.
+    upstream: Operation,
     /// How the client wants its answer.
     pub manner: Manner,
-    restore: Restore,
+    kind: Kinds,
+}
+
+/// What an answer is made of.
+#[derive(Clone, Debug)]
+enum Kinds {
+    /// Words and calls.
+    Said(Restore),
+    /// Vectors.
+    Vectors(Wants),
+    /// A count of tokens; the estimate stands in for one that the provider does not give.
+    Count { estimate: u64 },
 }
 
 /// Translates a request.
@@ -214,25 +236,58 @@ pub struct Way {
 pub fn ask(from: From<'_>, to: To<'_>) -> Result<Translated, Problem> {
     let target = wire(to.operation.dialect());
     let mut notes = Notes::new(from.operation.dialect(), target.dialect);
-    let (mut ask, mut manner) = read(&from, &mut notes)?;
-    ask.model = Text::from(to.model);
-    ask.is_stream = from.is_stream;
-    manner.is_stream = from.is_stream;
-    manner.is_sse = from.is_sse;
-    from.model.clone_into(&mut manner.model);
-    from.request_id.clone_into(&mut manner.request_id);
-    manner.created = from.created;
-    let restore = fit::fit(&mut ask, &target.shape, to.traits, &mut notes)?;
-    let body = (target.write_ask)(&ask, to.traits, &mut notes)?;
+    let (body, manner, kind) = if from.operation.is_embedding() {
+        let (body, wants) = embed::ask(
+            from.operation,
+            to.operation,
+            from.body,
+            to.model,
+            &mut notes,
+        )?;
+        (body, Manner::new(from.operation), Kinds::Vectors(wants))
+    } else {
+        said(&from, to, target, &mut notes)?
+    };
+    let manner = Manner {
+        is_stream: from.is_stream,
+        is_sse: from.is_sse,
+        model: from.model.to_owned(),
+        request_id: from.request_id.to_owned(),
+        created: from.created,
+        ..manner
+    };
     Ok(Translated {
         body,
         notes,
         way: Way {
-            upstream: target.dialect,
+            upstream: to.operation,
             manner,
-            restore,
+            kind,
         },
     })
+}
+
+/// Translates a request for words, or for the count of their tokens.
+fn said(
+    from: &From<'_>,
+    to: To<'_>,
+    target: &Wire,
+    notes: &mut Notes,
+) -> Result<(Vec<u8>, Manner, Kinds), Problem> {
+    let (mut ask, manner) = read(from, notes)?;
+    ask.model = Text::from(to.model);
+    ask.is_stream = from.is_stream;
+    let restore = fit::fit(&mut ask, &target.shape, to.traits, notes)?;
+    let body = (target.write_ask)(&ask, to.traits, notes)?;
+    if !from.operation.is_count() {
+        return Ok((body, manner, Kinds::Said(restore)));
+    }
+    let body = match to.operation {
+        Operation::GeminiCount => tokens::gemini_count(&body, to.model)?,
+        _ => tokens::anthropic_count(&body)?,
+    };
+    let estimate = tokens::estimate(from.operation, from.body);
+    Ok((body, manner, Kinds::Count { estimate }))
 }
 
 /// Reads a request in the dialect that its shape shows: some clients send one to the path of
@@ -269,19 +324,27 @@ impl Way {
     /// When the answer is not what the provider's dialect has.
     pub fn reply(&self, body: &[u8]) -> Result<Vec<u8>, Malformed> {
         let text = String::from_utf8_lossy(body);
-        let mut reply = (wire(self.upstream).read_reply)(&text)?;
+        let restore = match &self.kind {
+            Kinds::Vectors(wants) => return Ok(embed::reply(self.upstream, wants, &text)?),
+            Kinds::Count { estimate } => {
+                let count = tokens::read_count(self.upstream, &text).unwrap_or(*estimate);
+                return Ok(tokens::count_reply(self.manner.operation, count));
+            }
+            Kinds::Said(restore) => restore,
+        };
+        let mut reply = (wire(self.upstream.dialect()).read_reply)(&text)?;
         for choice in &mut reply.choices {
-            self.restore.parts(&mut choice.parts);
+            restore.parts(&mut choice.parts);
             let has_calls = choice
                 .parts
                 .iter()
-                .any(|part| matches!(part.kind, mirk_model::PartKind::Call(_)));
+                .any(|part| matches!(part.kind, PartKind::Call(_)));
             choice.finish = order::derived(choice.finish, has_calls);
         }
         Ok(self.write(&reply))
     }
 
-    fn write(&self, reply: &mirk_model::Reply<'_>) -> Vec<u8> {
+    fn write(&self, reply: &Reply<'_>) -> Vec<u8> {
         match self.manner.operation {
             Operation::Prompt | Operation::PromptStream => {
                 clawpipe::write_reply(reply, &self.manner)
@@ -296,12 +359,17 @@ impl Way {
             Operation::Prompt | Operation::PromptStream => clawpipe::writer(&self.manner),
             operation => (wire(operation.dialect()).writer)(&self.manner),
         };
+        let upstream = self.upstream.dialect();
+        let restore = match &self.kind {
+            Kinds::Said(restore) => restore.clone(),
+            Kinds::Vectors(_) | Kinds::Count { .. } => Restore::default(),
+        };
         Stream {
-            frames: Some(Frames::new(self.upstream == Dialect::Ollama)),
-            reader: (wire(self.upstream).reader)(),
-            order: Order::new(self.restore.clone()),
+            frames: Some(Frames::new(upstream == Dialect::Ollama)),
+            reader: (wire(upstream).reader)(),
+            order: Order::new(restore),
             writer,
-            read_reply: wire(self.upstream).read_reply,
+            read_reply: wire(upstream).read_reply,
             has_failed: false,
         }
     }
@@ -314,7 +382,7 @@ pub struct Stream {
     reader: Box<dyn Reader>,
     order: Order,
     writer: Box<dyn Writer>,
-    read_reply: for<'a> fn(&'a str) -> Result<mirk_model::Reply<'a>, crate::json::Misread>,
+    read_reply: for<'a> fn(&'a str) -> Result<Reply<'a>, Misread>,
     has_failed: bool,
 }
 
