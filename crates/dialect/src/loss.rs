@@ -159,7 +159,7 @@ pub static ROWS: &[Row] = &[
         Feature::TopP,
         "top_p",
         [K, K, K, K, K],
-        "nucleus sampling; left out where the model takes none",
+        "nucleus sampling; left out where the model takes none, and at Anthropic beside a temperature",
     ),
     row(
         Feature::TopK,
@@ -249,7 +249,7 @@ pub static ROWS: &[Row] = &[
         Feature::JsonSchema,
         "response_format.json_schema",
         [K, K, K, K, K],
-        "an answer that follows a schema; a forced tool for models that lack it",
+        "an answer that follows a schema; a forced tool for models that lack it, which are refused when the schema's root is no object",
     ),
     row(
         Feature::Image,
@@ -423,7 +423,7 @@ pub static ROWS: &[Row] = &[
         Feature::Schema,
         "tools.schema",
         [K, K, K, C, K],
-        "keywords of JSON Schema that Gemini does not know; they become words",
+        "keywords of JSON Schema that Gemini does not know become words; Anthropic wants an object at the root",
     ),
     row(
         Feature::Own,
