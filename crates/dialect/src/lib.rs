@@ -5,6 +5,7 @@
 
 pub mod anthropic;
 pub mod carry;
+pub mod clawpipe;
 pub mod endpoint;
 pub mod gemini;
 pub mod json;

@@ -28,6 +28,10 @@ pub enum Operation {
     Embeddings,
     /// OpenAI `POST /v1/responses`.
     Responses,
+    /// ClawPipe `POST /v1/prompt`.
+    Prompt,
+    /// ClawPipe `POST /v1/stream`.
+    PromptStream,
     /// Anthropic `POST /v1/messages`.
     Messages,
     /// Anthropic `POST /v1/messages/count_tokens`.
@@ -54,7 +58,12 @@ impl Operation {
     /// The dialect that the operation belongs to.
     pub const fn dialect(self) -> Dialect {
         match self {
-            Self::Chat | Self::Completions | Self::Embeddings => Dialect::OpenAiChat,
+            // ClawPipe's own words for errors are OpenAI's.
+            Self::Chat
+            | Self::Completions
+            | Self::Embeddings
+            | Self::Prompt
+            | Self::PromptStream => Dialect::OpenAiChat,
             Self::Responses => Dialect::OpenAiResponses,
             Self::Messages | Self::CountTokens => Dialect::Anthropic,
             Self::Generate

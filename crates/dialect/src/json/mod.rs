@@ -199,13 +199,14 @@ impl Head {
     /// body does not say.
     pub fn is_streamed(&self, operation: Operation) -> bool {
         match operation {
-            Operation::StreamGenerate => true,
+            Operation::StreamGenerate | Operation::PromptStream => true,
             Operation::OllamaChat | Operation::OllamaGenerate => self.stream.unwrap_or(true),
             Operation::Chat
             | Operation::Completions
             | Operation::Responses
             | Operation::Messages => self.stream.unwrap_or(false),
             Operation::Embeddings
+            | Operation::Prompt
             | Operation::CountTokens
             | Operation::Generate
             | Operation::GeminiCount
