@@ -42,7 +42,7 @@ fn place(url: Text<'_>) -> Result<Source<'_>, Misread> {
     }
 }
 
-const fn media<'a>(kind: MediaKind, source: Source<'a>) -> Media<'a> {
+const fn media(kind: MediaKind, source: Source<'_>) -> Media<'_> {
     Media {
         kind,
         source,

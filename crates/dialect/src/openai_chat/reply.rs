@@ -67,7 +67,7 @@ fn finish(word: Option<&str>, parts: &[Part<'_>]) -> Finish {
     }
 }
 
-/// The stop text that was met: vLLM's `stop_reason`, SGLang's `matched_stop`. A number there is a
+/// The stop text that was met: vLLM's `stop_reason`, `SGLang`'s `matched_stop`. A number there is a
 /// token's id.
 pub(super) fn stop<'a>(members: &mut Members<'a>) -> Option<Text<'a>> {
     ["stop_reason", "matched_stop"]

@@ -140,7 +140,7 @@ fn write_token(token: &Text<'_>, logprob: &Text<'_>, out: &mut Object<'_>) {
 }
 
 /// Reads the items of `annotations`; those that are no sources are stepped over.
-pub(super) fn citations<'a>(value: Value<'a>) -> Result<Vec<Citation<'a>>, Misread> {
+pub(super) fn citations(value: Value<'_>) -> Result<Vec<Citation<'_>>, Misread> {
     let mut found = Vec::new();
     for item in value.items()? {
         let mut members = item.members()?;

@@ -102,6 +102,6 @@ fn leave(members: &Members<'_>, place: &str, notes: &mut Notes) {
 }
 
 /// A string that is not empty, or nothing.
-fn some<'a>(text: Option<Text<'a>>) -> Option<Text<'a>> {
+fn some(text: Option<Text<'_>>) -> Option<Text<'_>> {
     text.filter(|text| !text.is_empty())
 }

@@ -61,8 +61,10 @@ pub(super) fn reasoning<'a>(
     ask: &mut Ask<'a>,
     notes: &mut Notes,
 ) -> Result<bool, Misread> {
-    let mut wish = Reasoning::default();
-    wish.effort = members.read("reasoning_effort", effort)?;
+    let mut wish = Reasoning {
+        effort: members.read("reasoning_effort", effort)?,
+        ..Reasoning::default()
+    };
     members.read("reasoning", |value| routed(value, &mut wish, notes))?;
     members.read("thinking", |value| switched(value, &mut wish, notes))?;
     if let Some(is_on) = members.read("enable_thinking", Value::flag)? {

@@ -25,7 +25,7 @@ pub(in crate::openai_chat) fn write(
             write_turns::write(&ask.turns, traits, messages, notes)
         })?;
         write_tools(ask, body, notes)?;
-        write_format(ask, traits, body, notes)?;
+        write_format(ask, traits, body, notes);
         write_reasoning(ask.reasoning.unwrap_or_default(), traits, body, notes)?;
         write_sampling(ask, traits, body, notes)?;
         write_size(ask, traits, body);
@@ -146,12 +146,7 @@ fn write_named(name: &str, tools: &[Tool<'_>], out: &mut Object<'_>) {
     out.object(kind, |out| out.text("name", name));
 }
 
-fn write_format(
-    ask: &Ask<'_>,
-    traits: &Traits,
-    body: &mut Object<'_>,
-    notes: &mut Notes,
-) -> Result<(), Problem> {
+fn write_format(ask: &Ask<'_>, traits: &Traits, body: &mut Object<'_>, notes: &mut Notes) {
     match &ask.format {
         None => {}
         Some(Format::Text) => body.object("response_format", |out| out.text("type", "text")),
@@ -179,7 +174,6 @@ fn write_format(
             body.object("response_format", |out| out.text("type", "json_object"));
         }
     }
-    Ok(())
 }
 
 /// Writes how much to think as the model is told it: `reasoning_effort` (OpenAI),

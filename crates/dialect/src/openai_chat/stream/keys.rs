@@ -12,7 +12,7 @@ const MOST_CALLS: usize = 1024;
 const LONGEST_HELD: usize = 4 << 20;
 
 /// What a piece says of the call it belongs to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Piece<'a> {
     pub(super) index: Option<u64>,
     pub(super) id: Text<'a>,

@@ -61,7 +61,7 @@ impl Reader for Chunks {
                 self.choice(value, position, sink)?;
             }
         }
-        self.usage(&mut chunk, sink)
+        usage(&mut chunk, sink)
     }
 
     /// Servers that never write `[DONE]` are done when every answer has said why it ended.
@@ -88,18 +88,6 @@ impl Chunks {
             created: reply::created(chunk),
             usage: None,
         })
-    }
-
-    /// Tokens: in the last chunk, in every chunk (vLLM), or inside `x_groq`.
-    fn usage(&self, chunk: &mut Members<'_>, sink: &mut Sink<'_>) -> Result<(), Malformed> {
-        let own = chunk.take("usage");
-        let groq = chunk
-            .take("x_groq")
-            .and_then(|groq| groq.members().ok()?.take("usage"));
-        match own.or(groq).and_then(words::usage) {
-            Some(usage) => sink(Event::Usage(usage)),
-            None => Ok(()),
-        }
     }
 
     fn answer(&mut self, index: u32) -> Result<&mut Answer, Malformed> {
@@ -162,6 +150,18 @@ impl Chunks {
     }
 }
 
+/// Tokens: in the last chunk, in every chunk (vLLM), or inside `x_groq`.
+fn usage(chunk: &mut Members<'_>, sink: &mut Sink<'_>) -> Result<(), Malformed> {
+    let own = chunk.take("usage");
+    let groq = chunk
+        .take("x_groq")
+        .and_then(|groq| groq.members().ok()?.take("usage"));
+    match own.or(groq).and_then(words::usage) {
+        Some(usage) => sink(Event::Usage(usage)),
+        None => Ok(()),
+    }
+}
+
 impl Answer {
     fn delta(&mut self, mut delta: Members<'_>, sink: &mut Sink<'_>) -> Result<(), Malformed> {
         self.thoughts(&mut delta, sink)?;
@@ -193,7 +193,7 @@ impl Answer {
             }
         }
         match delta.take("function_call") {
-            Some(older) => self.said(older, false, None, (0, 1), sink),
+            Some(older) => self.said(older, Piece::default(), (0, 1), sink),
             None => Ok(()),
         }
     }
@@ -260,37 +260,27 @@ impl Answer {
             is_custom,
             state: calls::signature(&mut piece)?,
         };
-        match said {
-            Some(said) => self.said(said, is_custom, Some(key), place, sink),
-            // A server that tells the id alone first.
-            None => self
-                .keys
-                .place(key, place.0, place.1)
-                .map(|_call| ())
-                .map_err(Malformed::from),
+        if let Some(said) = said {
+            return self.said(said, key, place, sink);
         }
+        // A server that tells the id alone first.
+        self.keys.place(key, place.0, place.1)?;
+        Ok(())
     }
 
     /// A name, arguments, or both (T3).
     fn said(
         &mut self,
         said: Value<'_>,
-        is_custom: bool,
-        key: Option<Piece<'_>>,
+        key: Piece<'_>,
         place: (usize, usize),
         sink: &mut Sink<'_>,
     ) -> Result<(), Malformed> {
-        let input = if is_custom { "input" } else { "arguments" };
+        let input = if key.is_custom { "input" } else { "arguments" };
         let said = calls::said(said, input, false)?;
         let key = Piece {
             name: said.name,
-            ..key.unwrap_or(Piece {
-                index: None,
-                id: Text::default(),
-                name: Text::default(),
-                is_custom,
-                state: None,
-            })
+            ..key
         };
         let call = self.keys.place(key, place.0, place.1)?;
         let choice = self.index;

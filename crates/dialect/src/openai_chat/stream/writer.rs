@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use mirk_model::{Call, Event, State, Text, Usage};
+use mirk_model::{Call, Event, Finish, State, Text, Usage};
 
 use super::failure;
 use crate::{
@@ -96,6 +96,11 @@ impl Chunked {
 
     /// Writes a delta, and the role before the first.
     fn delta(&mut self, choice: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
+        self.role(choice, out);
+        self.piece(choice, out, fill);
+    }
+
+    fn role(&mut self, choice: u32, out: &mut Vec<u8>) {
         if !std::mem::replace(&mut self.answer(choice).has_role, true) {
             self.piece(choice, out, |delta| {
                 delta.text("role", "assistant");
@@ -103,7 +108,6 @@ impl Chunked {
                 delta.null("refusal");
             });
         }
-        self.piece(choice, out, fill);
     }
 
     fn piece(&mut self, choice: u32, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
@@ -217,6 +221,15 @@ impl Chunked {
         }
     }
 
+    fn finish(&mut self, choice: u32, why: Finish, stop: Option<&Text<'_>>, out: &mut Vec<u8>) {
+        let has_refusal = self.answer(choice).has_refusal;
+        self.beside(choice, out, |one| {
+            one.null("logprobs");
+            one.text("finish_reason", words::finish_word(why, has_refusal));
+            one.maybe_text("stop_reason", stop.map(Text::as_str));
+        });
+    }
+
     fn end(&mut self, out: &mut Vec<u8>) {
         if let Some(usage) = self.usage.filter(|_| self.manner.includes_usage) {
             self.chunk(out, |chunk| {
@@ -247,13 +260,8 @@ impl Writer for Chunked {
             } => {
                 self.begin(id, model, *created);
                 self.usage = *usage;
-                // Empty, so that the role goes out before the model has said anything.
-                self.answer(0).has_role = true;
-                self.piece(0, out, |delta| {
-                    delta.text("role", "assistant");
-                    delta.text("content", "");
-                    delta.null("refusal");
-                });
+                // So that something goes out before the model has said anything.
+                self.role(0, out);
             }
             Event::Text { choice, text } => {
                 self.delta(*choice, out, |delta| delta.text("content", text.as_str()));
@@ -293,14 +301,7 @@ impl Writer for Chunked {
                 choice,
                 finish,
                 stop,
-            } => {
-                let has_refusal = self.answer(*choice).has_refusal;
-                self.beside(*choice, out, |one| {
-                    one.null("logprobs");
-                    one.text("finish_reason", words::finish_word(*finish, has_refusal));
-                    one.maybe_text("stop_reason", stop.as_ref().map(Text::as_str));
-                });
-            }
+            } => self.finish(*choice, *finish, stop.as_ref(), out),
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::End => self.end(out),
             Event::Error(failure) => failure::write(failure, &self.manner.request_id, out),

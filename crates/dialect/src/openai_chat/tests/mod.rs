@@ -2,6 +2,7 @@
 
 mod ask;
 mod ask_write;
+mod events;
 mod made;
 mod reply;
 mod rounds;
@@ -63,12 +64,12 @@ fn events_of(data: &[&str]) -> Result<Vec<Event<'static>>, Malformed> {
     let mut events = Vec::new();
     for data in data {
         reader.data(data, &mut |event| {
-            events.push(made::owned(&event));
+            events.push(events::owned(&event));
             Ok(())
         })?;
     }
     reader.end(&mut |event| {
-        events.push(made::owned(&event));
+        events.push(events::owned(&event));
         Ok(())
     })?;
     Ok(events)

@@ -6,7 +6,7 @@ use mirk_model::{
 };
 use proptest::prelude::*;
 
-use super::{WIRE, frames_of, made, manner, notes};
+use super::{WIRE, events, frames_of, made, manner, notes};
 
 /// What events come to when they are put together, as a client does.
 fn whole(events: Vec<Event<'static>>) -> Reply<'static> {
@@ -28,6 +28,7 @@ fn add(to: &mut Text<'static>, more: &Text<'static>) {
     *to = Text::from([to.as_str(), more.as_str()].concat());
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm for each event")]
 fn take(reply: &mut Reply<'static>, event: Event<'static>) {
     match event {
         Event::Start {
@@ -197,7 +198,7 @@ proptest! {
 
     #[test]
     fn a_stream_is_read_as_it_was_written(reply in made::reply()) {
-        let frames = frames_of(&made::events(&reply), &manner());
+        let frames = frames_of(&events::events(&reply), &manner());
         prop_assert_eq!(frames.last().map(String::as_str), Some("[DONE]"));
         let frames: Vec<_> = frames.iter().map(String::as_str).collect();
         let events = super::events_of(&frames).unwrap();
@@ -230,13 +231,13 @@ proptest! {
         ];
         for mut document in documents {
             let at = cut.index(document.len());
-            document.splice(at..at + 1, swap.bytes());
+            document.splice(at..=at, swap.bytes());
             let Ok(text) = std::str::from_utf8(&document) else { continue };
             let _read = (WIRE.read_ask)(Operation::Chat, text, &mut said);
             let _read = (WIRE.read_reply)(text);
             let _shape = super::super::shape_of(text);
         }
-        let frames = frames_of(&made::events(&reply), &manner());
+        let frames = frames_of(&events::events(&reply), &manner());
         let mut reader = (WIRE.reader)();
         for mut frame in frames {
             let at = cut.index(frame.len());
