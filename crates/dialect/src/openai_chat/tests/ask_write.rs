@@ -240,6 +240,7 @@ fn t25_the_limit_has_the_models_name_and_keeps_its_bounds() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, one wish an entry")]
 fn thought_is_asked_for_as_the_model_is_told_it() {
     let effort = |effort| Reasoning {
         effort: Some(effort),

@@ -1,6 +1,7 @@
 //! Tests of the dialect. What is said in them is made up here.
 
 mod ask;
+mod ask_options;
 mod ask_write;
 mod events;
 mod made;
