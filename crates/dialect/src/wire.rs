@@ -132,6 +132,10 @@ pub enum SystemPlace {
 
 /// What a dialect can take, for the passes that fit any request to it before it is written.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one dialect"
+)]
 pub struct Shape {
     /// Where instructions may stand.
     pub system: SystemPlace,
