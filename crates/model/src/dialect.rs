@@ -28,6 +28,10 @@ pub enum Operation {
     Embeddings,
     /// OpenAI `POST /v1/responses`.
     Responses,
+    /// ClawPipe `POST /v1/prompt`.
+    Prompt,
+    /// ClawPipe `POST /v1/stream`.
+    PromptStream,
     /// Anthropic `POST /v1/messages`.
     Messages,
     /// Anthropic `POST /v1/messages/count_tokens`.
@@ -58,6 +62,7 @@ impl Operation {
     /// The dialect that the operation belongs to.
     pub const fn dialect(self) -> Dialect {
         match self {
+            // ClawPipe's own words for errors are OpenAI's.
             Self::Chat
             | Self::Completions
             | Self::Embeddings

@@ -330,7 +330,10 @@ mod tests {
         need.input = u64::MAX;
         need.output = Some(u64::MAX);
         need.features = Feature::ALL.iter().copied().collect();
-        assert_eq!(judge(&need, (spoken(), &Known::default()), None, NOW), Ok(()));
+        assert_eq!(
+            judge(&need, (spoken(), &Known::default()), None, NOW),
+            Ok(())
+        );
         let fresh = Refused::default();
         assert_eq!(
             judge(&need, (spoken(), &Known::default()), Some(&fresh), NOW),

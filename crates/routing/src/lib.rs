@@ -5,11 +5,16 @@
 
 pub mod backoff;
 pub mod breaker;
+pub mod candidate;
+pub mod chain;
 pub mod errors;
+pub mod explain;
 pub mod fit;
 pub mod health;
 pub mod intent;
 pub mod name;
+pub mod plan;
+pub mod profile;
 pub mod reset;
 pub mod sticky;
 pub mod strategy;

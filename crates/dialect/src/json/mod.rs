@@ -206,6 +206,7 @@ impl Head {
             | Operation::Responses
             | Operation::Messages => self.stream.unwrap_or(false),
             Operation::Embeddings
+            | Operation::Prompt
             | Operation::CountTokens
             | Operation::Generate
             | Operation::GeminiCount

@@ -59,6 +59,14 @@ pub fn estimate_output(operation: Operation, events: u64, bytes: u64) -> u64 {
     estimate(bytes.saturating_sub(wrapping.saturating_mul(events))).max(events)
 }
 
+/// The usage object `raw` of a whole answer or of an event, brought to one form as a tap does it;
+/// nothing when it is no object.
+pub(crate) fn usage_of(dialect: Dialect, raw: &[u8]) -> Option<Usage> {
+    let mut tally = Tally::new(dialect);
+    tally.read(raw);
+    tally.usage(0, true)
+}
+
 /// What the answer showed so far.
 struct Facts {
     operation: Operation,

@@ -66,12 +66,6 @@ impl Strategy {
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.name() == name)
     }
-
-    /// Whether its order says which is better, so that a conversation must not hold on to a worse
-    /// one.
-    pub(crate) const fn is_ranked(self) -> bool {
-        matches!(self, Self::FillFirst | Self::LowestCost)
-    }
 }
 
 /// One of several equals, as far as their order depends on it.
@@ -190,7 +184,10 @@ fn two_choices(items: &mut [Item], seed: u64) {
         latency.saturating_mul(u64::from(item.in_flight).saturating_add(1))
     };
     items.sort_unstable_by_key(|item| (item.priority, wait(item), item.at));
-    let equals = items.iter().take_while(|item| item.priority == best).count();
+    let equals = items
+        .iter()
+        .take_while(|item| item.priority == best)
+        .count();
     let one = draw(seed, equals);
     // Another than `one`, each as likely.
     let step = 1 + draw(mix(seed), equals.saturating_sub(1));

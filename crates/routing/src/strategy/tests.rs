@@ -68,7 +68,10 @@ fn weights_are_kept_to_within_one_turn_each_and_smoothly() {
             order[0].at
         })
         .collect();
-    assert!(!firsts.windows(3).any(|three| three == [0, 0, 0]), "{firsts:?}");
+    assert!(
+        !firsts.windows(3).any(|three| three == [0, 0, 0]),
+        "{firsts:?}"
+    );
 }
 
 #[test]
@@ -83,7 +86,10 @@ fn fill_first_keeps_to_priority_and_then_to_the_written_order() {
 fn power_of_two_prefers_the_fast_and_starves_nobody_but_the_slowest() {
     let mut items: Vec<_> = (0..10).map(item).collect();
     let even = counts(Strategy::PowerOfTwo, &items, 100_000);
-    assert!(even.iter().all(|count| (9_000..11_000).contains(count)), "{even:?}");
+    assert!(
+        even.iter().all(|count| (9_000..11_000).contains(count)),
+        "{even:?}"
+    );
     for (at, item) in items.iter_mut().enumerate() {
         item.latency = Some(1_000 + at as u64);
     }
@@ -95,7 +101,10 @@ fn power_of_two_prefers_the_fast_and_starves_nobody_but_the_slowest() {
     }
     items.truncate(2);
     items[0].in_flight = 5;
-    assert_eq!(self::counts(Strategy::PowerOfTwo, &items, 1_000), [0, 1_000]);
+    assert_eq!(
+        self::counts(Strategy::PowerOfTwo, &items, 1_000),
+        [0, 1_000]
+    );
 }
 
 #[test]

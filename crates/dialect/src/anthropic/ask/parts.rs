@@ -54,7 +54,8 @@ pub(super) fn instructions<'q, 'a>(
             PartKind::Text { .. } | PartKind::Refusal(_) if is_blank(part) => {}
             PartKind::Text { .. } | PartKind::Refusal(_) => system.push(part),
             PartKind::Media(media) => return Err(notes.refuse(feature_of(media))),
-            PartKind::Thinking(_) => notes.lose(Feature::ThinkingText)?,
+            // Noted with those of the conversation.
+            PartKind::Thinking(_) => {}
             PartKind::Call(_) | PartKind::Result(_) => {
                 return Err(notes.refuse(Feature::OrphanResults));
             }
@@ -63,12 +64,41 @@ pub(super) fn instructions<'q, 'a>(
     Ok(system)
 }
 
+/// Whether a thought is one of Anthropic's own, with what it wants back.
+fn is_own(thinking: &Thinking<'_>) -> bool {
+    thinking
+        .state
+        .as_ref()
+        .is_some_and(|state| matches!(state.origin, Origin::Anthropic | Origin::AnthropicRedacted))
+}
+
+/// Notes the thoughts that are left out, since another provider thought them.
+fn foreign_thoughts(turns: &[Turn<'_>], notes: &mut Notes) -> Result<(), Problem> {
+    for part in turns.iter().flat_map(|turn| &turn.parts) {
+        if let PartKind::Thinking(thinking) = &part.kind
+            && !is_own(thinking)
+        {
+            if thinking.state.is_some() {
+                notes.dropped(Feature::ThinkingState);
+            }
+            if !thinking.text.is_empty() {
+                notes.lose(Feature::ThinkingText)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The conversation as messages.
-pub(super) fn messages<'q, 'a>(turns: &'q [Turn<'a>]) -> Vec<Message<'q, 'a>> {
+pub(super) fn messages<'q, 'a>(
+    turns: &'q [Turn<'a>],
+    notes: &mut Notes,
+) -> Result<Vec<Message<'q, 'a>>, Problem> {
+    foreign_thoughts(turns, notes)?;
     let mut messages: Vec<Message<'q, 'a>> = Vec::with_capacity(turns.len());
     for turn in turns.iter().filter(|turn| !is_instruction(turn)) {
         let is_model = turn.role == Role::Assistant;
-        let parts = turn.parts.iter().filter(|part| !is_blank(part));
+        let parts = turn.parts.iter().filter(|part| is_sayable(part));
         match messages.last_mut() {
             Some(last) if last.is_model == is_model => last.parts.extend(parts),
             _ => messages.push(Message {
@@ -81,7 +111,14 @@ pub(super) fn messages<'q, 'a>(turns: &'q [Turn<'a>]) -> Vec<Message<'q, 'a>> {
         message.parts.sort_by_key(|part| !is_result(&part.kind));
     }
     messages.retain(|message| !message.parts.is_empty());
-    messages
+    Ok(messages)
+}
+
+fn is_sayable(part: &Part<'_>) -> bool {
+    match &part.kind {
+        PartKind::Thinking(thinking) => is_own(thinking),
+        _ => !is_blank(part),
+    }
 }
 
 /// The text of a part of the instructions.
@@ -199,7 +236,7 @@ fn write_block(part: &Part<'_>, array: &mut Array<'_>, notes: &mut Notes) -> Res
             if part.cache.is_some() {
                 notes.lose(Feature::CacheMarks)?;
             }
-            write_thinking(thinking, array, notes)?;
+            write_thinking(thinking, array);
         }
         PartKind::Call(call) => {
             if call.state.is_some() {
@@ -243,37 +280,20 @@ fn input(is_custom: bool, arguments: &str, block: &mut Object<'_>, notes: &mut N
     }
 }
 
-fn write_thinking(
-    thinking: &Thinking<'_>,
-    array: &mut Array<'_>,
-    notes: &mut Notes,
-) -> Result<(), Problem> {
-    match &thinking.state {
-        Some(state) if state.origin == Origin::Anthropic => {
-            array.object(|block| {
-                block.text("type", "thinking");
-                block.text("thinking", thinking.text.as_str());
-                block.text("signature", state.data.as_str());
-            });
-            Ok(())
+fn write_thinking(thinking: &Thinking<'_>, array: &mut Array<'_>) {
+    let Some(state) = &thinking.state else {
+        return;
+    };
+    array.object(|block| {
+        if state.origin == Origin::AnthropicRedacted {
+            block.text("type", "redacted_thinking");
+            block.text("data", state.data.as_str());
+        } else {
+            block.text("type", "thinking");
+            block.text("thinking", thinking.text.as_str());
+            block.text("signature", state.data.as_str());
         }
-        Some(state) if state.origin == Origin::AnthropicRedacted => {
-            array.object(|block| {
-                block.text("type", "redacted_thinking");
-                block.text("data", state.data.as_str());
-            });
-            Ok(())
-        }
-        state => {
-            if state.is_some() {
-                notes.dropped(Feature::ThinkingState);
-            }
-            if thinking.text.is_empty() {
-                return Ok(());
-            }
-            notes.lose(Feature::ThinkingText)
-        }
-    }
+    });
 }
 
 const fn feature_of(media: &Media<'_>) -> Feature {

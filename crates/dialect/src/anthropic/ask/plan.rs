@@ -1,7 +1,7 @@
 //! What a request comes to before it is written: which tools, which must be called, in which form
 //! the answer comes.
 
-use mirk_model::{Ask, Format, Function, Json, Problem, Tool, ToolChoice, Traits};
+use mirk_model::{Ask, Format, Function, Json, Problem, Role, Tool, ToolChoice, Traits};
 
 use super::thinking;
 use crate::{
@@ -50,8 +50,13 @@ impl<'q, 'a> Plan<'q, 'a> {
         };
         plan.choose(ask.tool_choice.as_ref(), notes);
         plan.form(ask, traits, notes)?;
+        // Neither before a tool that must be called nor in an answer that has begun can it think.
         let is_forced = matches!(plan.choice, Some(Choice::Any | Choice::Named(_)));
-        plan.thinking = thinking::Plan::of(ask, traits, is_forced, notes)?;
+        let has_begun = ask
+            .turns
+            .last()
+            .is_some_and(|turn| turn.role == Role::Assistant);
+        plan.thinking = thinking::Plan::of(ask, traits, is_forced || has_begun, notes)?;
         Ok(plan)
     }
 

@@ -52,8 +52,8 @@ impl Plan {
         matches!(self.mode, Mode::Adaptive | Mode::Budget(_))
     }
 
-    /// The plan for `ask`; `is_forced` when a tool must be called, which Anthropic does not let a
-    /// model think about.
+    /// The plan for `ask`; `is_forced` when what comes next is said already, and Anthropic refuses
+    /// to have the model think about it.
     pub(super) fn of(
         ask: &Ask<'_>,
         traits: &Traits,

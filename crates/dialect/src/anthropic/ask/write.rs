@@ -102,7 +102,7 @@ fn content(
     notes: &mut Notes,
 ) -> Result<(), Problem> {
     let mut system = parts::instructions(&ask.turns, notes)?;
-    let mut messages = parts::messages(&ask.turns);
+    let mut messages = parts::messages(&ask.turns, notes)?;
     if messages.is_empty() && !system.is_empty() {
         messages.push(parts::Message {
             is_model: false,

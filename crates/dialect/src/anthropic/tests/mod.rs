@@ -1,6 +1,7 @@
 //! The dialect's tests: requests, answers and streams, each way, by example and by property.
 
 mod generate;
+mod golden;
 mod options;
 mod properties;
 mod reading;

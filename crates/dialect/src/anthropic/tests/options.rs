@@ -1,6 +1,8 @@
 //! Requests for providers: limits, thinking, sampling, tools to call, and the form of the answer.
 
-use mirk_model::{Ask, Effort, Format, Reasoning, ReasoningMode, Thinks, ToolChoice, Traits};
+use mirk_model::{
+    Ask, Effort, Format, Part, Reasoning, ReasoningMode, Role, Thinks, ToolChoice, Traits, Turn,
+};
 use serde_json::json;
 
 use super::{
@@ -154,6 +156,22 @@ fn t9_a_forced_tool_is_called_without_thinking() {
         assert!(body.get("thinking").is_none());
         assert_eq!(said, ["dropped:reasoning"]);
     }
+}
+
+#[test]
+fn t9_an_answer_that_has_begun_is_gone_on_with_without_thinking() {
+    let mut ask = Ask {
+        reasoning: Some(thinking_by(Some(Effort::High), None)),
+        ..asking()
+    };
+    ask.turns.push(Turn {
+        role: Role::Assistant,
+        name: None,
+        parts: vec![Part::text("It is")],
+    });
+    let (body, said) = write(&ask, &BUDGET);
+    assert!(body.get("thinking").is_none());
+    assert_eq!(said, ["dropped:reasoning"]);
 }
 
 #[test]

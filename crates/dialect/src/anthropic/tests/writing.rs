@@ -1,12 +1,13 @@
 //! Requests for providers.
 
 use mirk_model::{
-    Ask, Cache, Call, CallResult, Function, Media, MediaKind, Origin, Part, PartKind, Role, Source,
-    State, Text, Thinking, Thinks, Tool, Traits, Turn,
+    Ask, Cache, Call, CallResult, Citation, Dialect, Format, Function, Media, MediaKind, Origin,
+    Part, PartKind, Role, Source, State, Text, Thinking, Thinks, Tool, Traits, Turn,
 };
 use serde_json::json;
 
 use super::{try_write, write};
+use crate::loss::{Fate, Feature};
 
 fn turn(role: Role, parts: Vec<Part<'_>>) -> Turn<'_> {
     Turn {
@@ -379,4 +380,101 @@ fn media_in_the_models_own_turns_is_refused() {
         .push(turn(Role::Assistant, vec![media(MediaKind::Image, source)]));
     let problem = try_write(&ask, &BUDGET).unwrap_err();
     assert_eq!(problem.param.as_deref(), Some("image"));
+}
+
+/// A request that says something, by what it says.
+type Saying = (Feature, fn(&mut Ask<'static>));
+
+const SAYINGS: [Saying; 24] = [
+    (Feature::Seed, |ask| ask.sampling.seed = Some("1".into())),
+    (Feature::Choices, |ask| ask.choices = Some(2)),
+    (Feature::Logprobs, |ask| ask.logprobs = Some(2)),
+    (Feature::LogitBias, |ask| {
+        ask.sampling.logit_bias = Some("{}".into());
+    }),
+    (Feature::FrequencyPenalty, |ask| {
+        ask.sampling.frequency_penalty = Some("1".into());
+    }),
+    (Feature::PresencePenalty, |ask| {
+        ask.sampling.presence_penalty = Some("1".into());
+    }),
+    (Feature::RepeatPenalty, |ask| {
+        ask.sampling.repeat_penalty = Some("1".into());
+    }),
+    (Feature::MinP, |ask| ask.sampling.min_p = Some("1".into())),
+    (Feature::Metadata, |ask| ask.metadata = Some("{}".into())),
+    (Feature::ServiceTier, |ask| {
+        ask.service_tier = Some("auto".into());
+    }),
+    (Feature::Verbosity, |ask| ask.verbosity = Some("low".into())),
+    (Feature::CacheKey, |ask| ask.cache_key = Some("k".into())),
+    (Feature::Store, |ask| ask.kept.store = Some(true)),
+    (Feature::Previous, |ask| {
+        ask.kept.previous = Some("r".into());
+    }),
+    (Feature::Background, |ask| ask.kept.background = true),
+    (Feature::TurnName, |ask| {
+        ask.turns[0].name = Some("n".into());
+    }),
+    (Feature::JsonObject, |ask| {
+        ask.format = Some(Format::JsonObject);
+    }),
+    (Feature::Developer, |ask| {
+        ask.turns
+            .insert(0, turn(Role::Developer, vec![Part::text("d")]));
+    }),
+    (Feature::LateSystem, |ask| {
+        ask.turns.push(turn(Role::System, vec![Part::text("d")]));
+    }),
+    (Feature::HostedTools, |ask| {
+        ask.tools.push(Tool::Hosted {
+            kind: "web_search".into(),
+            raw: "{}".into(),
+        });
+    }),
+    (Feature::Refusals, |ask| {
+        let refusal = Part::new(PartKind::Refusal("no".into()));
+        ask.turns.push(turn(Role::Assistant, vec![refusal]));
+    }),
+    (Feature::Citations, |ask| {
+        ask.turns[0].parts[0].kind = PartKind::Text {
+            text: "t".into(),
+            citations: vec![Citation::default()],
+        };
+    }),
+    (Feature::ImageDetail, |ask| {
+        let source = Source::Url {
+            url: "https://example.com".into(),
+            mime: None,
+        };
+        let mut part = media(MediaKind::Image, source);
+        if let PartKind::Media(media) = &mut part.kind {
+            media.detail = Some("low".into());
+        }
+        ask.turns[0].parts.push(part);
+    }),
+    (Feature::ThinkingText, |ask| {
+        let thought = Thinking {
+            text: "t".into(),
+            ..Thinking::default()
+        };
+        let part = Part::new(PartKind::Thinking(thought));
+        ask.turns.push(turn(Role::Assistant, vec![part]));
+    }),
+];
+
+#[test]
+fn each_loss_is_the_one_that_the_table_says() {
+    for (feature, say) in SAYINGS {
+        let mut ask = asking();
+        say(&mut ask);
+        let name = feature.row().unwrap().name;
+        let written = try_write(&ask, &BUDGET);
+        match feature.fate(Dialect::Anthropic) {
+            Fate::Refused => assert_eq!(written.unwrap_err().param.as_deref(), Some(name)),
+            Fate::Changed => assert_eq!(written.unwrap().1, [format!("changed:{name}")]),
+            Fate::Dropped => assert_eq!(written.unwrap().1, [format!("dropped:{name}")]),
+            Fate::Kept => panic!("`{name}` is kept"),
+        }
+    }
 }

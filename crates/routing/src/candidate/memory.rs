@@ -1,0 +1,118 @@
+//! What outlives a fleet: whose turn it is, what models refused, which conversation went where.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use mirk_model::{ProviderId, TenantId};
+
+use super::{Fleet, FleetSpec};
+use crate::{
+    fit::Refused,
+    health::Health,
+    sticky::{Fingerprint, Fingerprints, Sticky},
+    strategy::Wheel,
+};
+
+/// The most models of one tenant whose refusals are remembered.
+const MOST_REFUSED: usize = 4_096;
+
+/// Everything that routing remembers, of all tenants, each apart. One for the process.
+#[derive(Debug)]
+pub struct Routing {
+    health: Arc<Health>,
+    fingerprints: Fingerprints,
+    tenants: RwLock<HashMap<TenantId, Arc<Memory>>>,
+}
+
+impl Routing {
+    /// Remembers nothing yet. `key` is random and never kept.
+    pub fn new(health: Arc<Health>, key: (u64, u64)) -> Self {
+        Self {
+            health,
+            fingerprints: Fingerprints::new(key),
+            tenants: RwLock::default(),
+        }
+    }
+
+    /// The health of everything.
+    pub const fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// The conversation of `tenant` that `parts` tell from others; see [`Fingerprints::of`].
+    pub fn conversation(&self, tenant: TenantId, parts: &[&[u8]]) -> Fingerprint {
+        self.fingerprints.of(tenant, parts)
+    }
+
+    /// A fleet for `tenant`, which finds what earlier ones remembered.
+    pub fn fleet(&self, tenant: TenantId, spec: FleetSpec) -> Fleet {
+        Fleet::build(tenant, spec, (self.memory(tenant), &self.health))
+    }
+
+    /// Forgets a tenant that was removed.
+    pub fn forget_tenant(&self, tenant: TenantId) {
+        self.health.forget_tenant(tenant);
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        tenants.remove(&tenant);
+    }
+
+    fn memory(&self, tenant: TenantId) -> Arc<Memory> {
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(tenants.entry(tenant).or_default())
+    }
+}
+
+type Wheels<K> = Mutex<HashMap<K, Arc<Wheel>>>;
+
+/// What is remembered of one tenant.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) sticky: Sticky,
+    providers: Wheels<ProviderId>,
+    routes: Wheels<Arc<str>>,
+    refused: Mutex<HashMap<(ProviderId, Arc<str>), Arc<Refused>>>,
+}
+
+impl Memory {
+    pub(super) fn provider_wheel(&self, id: ProviderId) -> Arc<Wheel> {
+        let mut wheels = self
+            .providers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(wheels.entry(id).or_default())
+    }
+
+    pub(super) fn route_wheel(&self, name: &Arc<str>) -> Arc<Wheel> {
+        let mut wheels = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(wheels.entry(Arc::clone(name)).or_default())
+    }
+
+    pub(super) fn refused(&self, id: ProviderId, model: &Arc<str>) -> Option<Arc<Refused>> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.get(&(id, Arc::clone(model))).cloned()
+    }
+
+    pub(super) fn make_refused(&self, id: ProviderId, model: &Arc<str>) -> Arc<Refused> {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.len() >= MOST_REFUSED {
+            // Worth one refused request each: not worth keeping an order for.
+            refused.clear();
+        }
+        let key = (id, Arc::clone(model));
+        Arc::clone(refused.entry(key).or_default())
+    }
+
+    /// Forgets the wheels of what is gone: nobody but this table holds them.
+    pub(super) fn tidy(&self) {
+        let mut wheels = self
+            .providers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        wheels.retain(|_, wheel| Arc::strong_count(wheel) > 1);
+        drop(wheels);
+        let mut wheels = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        wheels.retain(|_, wheel| Arc::strong_count(wheel) > 1);
+    }
+}
