@@ -52,10 +52,6 @@ pub enum Operation {
     OllamaGenerate,
     /// Ollama `POST /api/embed`.
     OllamaEmbed,
-    /// ClawPipe `POST /v1/prompt`.
-    Prompt,
-    /// ClawPipe `POST /v1/stream`.
-    PromptStream,
 }
 
 impl Operation {

@@ -212,8 +212,7 @@ impl Head {
             | Operation::GeminiCount
             | Operation::GeminiEmbed
             | Operation::GeminiBatchEmbed
-            | Operation::OllamaEmbed
-            | Operation::Prompt => false,
+            | Operation::OllamaEmbed => false,
         }
     }
 
