@@ -6,6 +6,7 @@ mod matrix;
 mod streams;
 
 use std::{
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
@@ -41,6 +42,20 @@ fn fixtures(kind: &str, folder: &str) -> Vec<(String, Vec<u8>)> {
         .unwrap_or_default();
     found.sort();
     found
+}
+
+/// Puts what the fixture `name` of `folder` comes to in each other dialect into its golden file, a
+/// part for each, and notes in `wrong` when that is not what the file says.
+fn keep(kind: &str, folder: &str, name: &str, parts: &[(&str, String)], wrong: &mut Vec<String>) {
+    let mut text = String::new();
+    for (target, part) in parts {
+        writeln!(text, "==== {target}\n{}", part.trim_end_matches('\n')).unwrap();
+    }
+    let stem = name.split('.').next().unwrap_or(name);
+    let path = root().join("matrix").join(kind).join(folder);
+    if !is_kept(&path.join(format!("{stem}.snap")), &text) {
+        wrong.push(format!("{kind}/{folder}/{stem}"));
+    }
 }
 
 /// Whether the golden file at `path` says `text`; with `UPDATE=1` it does afterwards.
