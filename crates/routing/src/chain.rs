@@ -3,7 +3,7 @@
 //! [`check`] is for whoever saves a route: a loop or too deep a nesting is refused there, and what
 //! is nevertheless found in a table is left out when it is put together.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use crate::{
     name::RESERVED,
@@ -15,6 +15,9 @@ pub const MOST_DEPTH: usize = 4;
 
 /// The most members that one route can be written with.
 pub const MOST_MEMBERS: usize = 64;
+
+/// The most nested routes that are walked through for one route.
+const MOST_STEPS: usize = 1_024;
 
 /// The most models that one route leads to, globs and nested routes spelled out.
 pub const MOST_LEAVES: usize = 256;
@@ -69,6 +72,9 @@ pub enum ChainError {
     /// Routes lead to routes too deep.
     #[error("routes can lead to routes {MOST_DEPTH} deep at most")]
     Deep,
+    /// Routes lead to too many routes.
+    #[error("the route would lead to too many others")]
+    Wide,
     /// A star in the name without a single target to carry it to, or more than one star.
     #[error("a name with a star needs exactly one, and one member with one star at most")]
     Star,
@@ -101,12 +107,12 @@ pub fn check(name: &str, members: &[String], others: &[RouteSpec]) -> Result<(),
         })
         .collect();
     let others = others.iter().filter(|other| &*other.name != name);
-    let all: Vec<&RouteSpec> = others.chain([&spec]).collect();
+    let all: Vec<&RouteSpec> = [&spec].into_iter().chain(others).collect();
     // A new route can make another one too deep, so all of them are walked. What is wrong with
     // the others for other reasons is not this one's fault.
     for route in &all {
         let mut path = Vec::new();
-        match walk(&all, route, &mut path) {
+        match walk(&all, route, (&mut path, &mut 0)) {
             Err(error) if path.contains(&name) => return Err(error),
             Ok(()) | Err(_) => {}
         }
@@ -117,8 +123,12 @@ pub fn check(name: &str, members: &[String], others: &[RouteSpec]) -> Result<(),
 fn walk<'a>(
     all: &[&'a RouteSpec],
     route: &'a RouteSpec,
-    path: &mut Vec<&'a str>,
+    (path, steps): (&mut Vec<&'a str>, &mut usize),
 ) -> Result<(), ChainError> {
+    *steps += 1;
+    if *steps > MOST_STEPS {
+        return Err(ChainError::Wide);
+    }
     if path.contains(&&*route.name) {
         return Err(ChainError::Loop(route.name.to_string()));
     }
@@ -128,7 +138,7 @@ fn walk<'a>(
     }
     for member in &route.members {
         if let Some(next) = all.iter().find(|other| *other.name == *member.name) {
-            walk(all, next, path)?;
+            walk(all, next, (path, steps))?;
         }
     }
     path.pop();
@@ -187,12 +197,15 @@ pub(crate) struct Builder<'a, L> {
     pub(crate) leaves: &'a dyn Fn(&str) -> Vec<L>,
     /// The wheel of the route of this name.
     pub(crate) wheel: &'a dyn Fn(&Arc<str>) -> Arc<Wheel>,
+    /// How many routes were put together so far.
+    pub(crate) steps: Cell<usize>,
 }
 
 impl<L> Builder<'_, L> {
     /// The route `spec`. Members that lead back, or too deep, are left out.
     pub(crate) fn build(&self, spec: &RouteSpec, path: &mut Vec<Arc<str>>) -> Group<L> {
         path.push(Arc::clone(&spec.name));
+        self.steps.set(self.steps.get().saturating_add(1));
         let mut group = Group {
             name: Arc::clone(&spec.name),
             strategy: spec.strategy,
@@ -204,6 +217,7 @@ impl<L> Builder<'_, L> {
             let nested = self.specs.iter().find(|one| *one.name == *member.name);
             let nodes: Vec<Node<L>> = match nested {
                 Some(one) if path.len() >= MOST_DEPTH || path.contains(&one.name) => Vec::new(),
+                Some(_) if self.steps.get() > MOST_STEPS => Vec::new(),
                 Some(one) => vec![Node::Group(Arc::new(self.build(one, path)))],
                 None => (self.leaves)(&member.name)
                     .into_iter()
@@ -269,6 +283,22 @@ mod tests {
     }
 
     #[test]
+    fn routes_that_fan_out_are_refused_before_they_cost_much() {
+        let fan = |level: &str, next: &str| -> Vec<RouteSpec> {
+            let members: Vec<String> = (0..64).map(|at| format!("{next}{at}")).collect();
+            let members: Vec<&str> = members.iter().map(String::as_str).collect();
+            let names = (0..64).map(|at| format!("{level}{at}"));
+            names
+                .map(|name| RouteSpec::in_order(&name, &members))
+                .collect()
+        };
+        let mut others = fan("b", "c");
+        others.extend(fan("c", "d"));
+        others.extend(fan("d", "p/"));
+        assert_eq!(checked("a", &["b0", "b1"], &others), Err(ChainError::Wide));
+    }
+
+    #[test]
     fn names_counts_and_stars_have_bounds() {
         for reserved in ["auto", "mirk", "mirk/fast"] {
             assert_eq!(checked(reserved, &["p/m"], &[]), Err(ChainError::Reserved));
@@ -294,6 +324,7 @@ mod tests {
                 _ => vec!["p/1"],
             },
             wheel: &|_| Arc::default(),
+            steps: Cell::new(0),
         };
         let group = builder.build(&specs[0], &mut Vec::new());
         let mut leaves = Vec::new();

@@ -1,6 +1,7 @@
 //! Making a fleet from its specs.
 
 use std::{
+    cell::Cell,
     collections::HashMap,
     sync::{Arc, Mutex},
 };
@@ -84,14 +85,15 @@ impl Fleet {
             let found = enabled.iter().filter(|offer| glob.allows(&offer.full));
             found.take(MOST_LEAVES).cloned().collect()
         };
-        let builder = Builder {
-            specs,
-            leaves: &leaves,
-            wheel: &|name| self.memory.route_wheel(name),
-        };
         let plain = specs.iter().filter(|spec| !spec.name.contains('*'));
         plain
             .map(|spec| {
+                let builder = Builder {
+                    specs,
+                    leaves: &leaves,
+                    wheel: &|name| self.memory.route_wheel(name),
+                    steps: Cell::new(0),
+                };
                 let group = builder.build(spec, &mut Vec::new());
                 (Arc::clone(&spec.name), Arc::new(group))
             })

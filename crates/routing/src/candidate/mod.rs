@@ -336,6 +336,3 @@ impl Fleet {
         offer
     }
 }
-
-#[cfg(test)]
-mod tests;

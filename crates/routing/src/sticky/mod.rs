@@ -132,10 +132,14 @@ pub(crate) fn key(conversation: Fingerprint, name: &str) -> u64 {
     hasher.finish()
 }
 
+/// Up to how many requests under way no credential is crowded, however idle the others are: so
+/// few starve nobody, and a cold cache costs more.
+const NEVER_CROWDED: u32 = 3;
+
 /// Whether a credential has so much under way that a conversation must not hold on to it: more
 /// than 1.25 times the average of `lanes` credentials with `all` under way, and one.
 pub(crate) const fn is_crowded(own: u32, all: u64, lanes: u64) -> bool {
-    4 * (own as u64) * lanes > 5 * all + 4 * lanes
+    own > NEVER_CROWDED && 4 * (own as u64) * lanes > 5 * all + 4 * lanes
 }
 
 #[cfg(test)]
@@ -189,7 +193,8 @@ mod tests {
     #[test]
     fn crowded_is_above_five_quarters_of_the_average_and_one() {
         assert!(!is_crowded(1, 1, 50));
-        assert!(is_crowded(2, 2, 50));
+        assert!(!is_crowded(3, 3, 50));
+        assert!(is_crowded(4, 4, 50));
         assert!(!is_crowded(6, 16, 4));
         assert!(is_crowded(7, 16, 4));
         assert!(!is_crowded(500, 500, 1));

@@ -19,7 +19,7 @@ pub(super) struct Chunked {
     manner: Manner,
     /// A chunk up to its choices: the same in each.
     head: Vec<u8>,
-    answers: Vec<Answer>,
+    answers: Vec<(u32, Answer)>,
     usage: Option<Usage>,
 }
 
@@ -30,7 +30,7 @@ struct Answer {
     has_refusal: bool,
     thought: u64,
     is_thinking: bool,
-    calls: Vec<Written>,
+    calls: Vec<(u32, Written)>,
 }
 
 #[derive(Debug, Default)]
@@ -85,13 +85,7 @@ impl Chunked {
     }
 
     fn answer(&mut self, choice: u32) -> &mut Answer {
-        let at = choice as usize;
-        while self.answers.len() <= at {
-            self.answers.push(Answer::default());
-        }
-        // It is there now.
-        #[expect(clippy::indexing_slicing, reason = "filled up to `at` just above")]
-        &mut self.answers[at]
+        numbered(&mut self.answers, choice)
     }
 
     /// Writes a delta, and the role before the first.
@@ -173,13 +167,7 @@ impl Chunked {
 
     fn call(&mut self, choice: u32, call: u32, begun: &Call<'_>, out: &mut Vec<u8>) {
         let id = reply::call_id(begun, u64::from(choice), u64::from(call), &self.manner);
-        let calls = &mut self.answer(choice).calls;
-        while calls.len() <= call as usize {
-            calls.push(Written::default());
-        }
-        if let Some(written) = calls.get_mut(call as usize) {
-            written.is_custom = begun.is_custom;
-        }
+        numbered(&mut self.answer(choice).calls, call).is_custom = begun.is_custom;
         let (kind, input) = kind(begun.is_custom);
         self.delta(choice, out, |delta| {
             delta.array("tool_calls", |array| {
@@ -197,11 +185,9 @@ impl Chunked {
     }
 
     fn arguments(&mut self, choice: u32, call: u32, text: &str, out: &mut Vec<u8>) {
-        let written = self.answer(choice).calls.get_mut(call as usize);
-        let is_custom = written.is_some_and(|written| {
-            written.has_arguments |= !text.is_empty();
-            written.is_custom
-        });
+        let written = numbered(&mut self.answer(choice).calls, call);
+        written.has_arguments |= !text.is_empty();
+        let is_custom = written.is_custom;
         let (kind, input) = kind(is_custom);
         self.delta(choice, out, |delta| {
             delta.array("tool_calls", |array| {
@@ -215,8 +201,8 @@ impl Chunked {
 
     /// A call without arguments has an empty object: clients parse what they got.
     fn call_end(&mut self, choice: u32, call: u32, out: &mut Vec<u8>) {
-        let written = self.answer(choice).calls.get(call as usize);
-        if written.is_some_and(|written| !written.has_arguments && !written.is_custom) {
+        let written = numbered(&mut self.answer(choice).calls, call);
+        if !written.has_arguments && !written.is_custom {
             self.arguments(choice, call, "{}", out);
         }
     }
@@ -239,6 +225,17 @@ impl Chunked {
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
+}
+
+/// The entry of `number`, made if need be. Numbers are a provider's: a large one makes no long list.
+fn numbered<T: Default>(list: &mut Vec<(u32, T)>, number: u32) -> &mut T {
+    let at = list.iter().position(|(known, _)| *known == number);
+    let at = at.unwrap_or_else(|| {
+        list.push((number, T::default()));
+        list.len() - 1
+    });
+    #[expect(clippy::indexing_slicing, reason = "found, or put there just above")]
+    &mut list[at].1
 }
 
 const fn kind(is_custom: bool) -> (&'static str, &'static str) {

@@ -4,6 +4,7 @@ mod ask;
 mod ask_options;
 mod ask_write;
 mod events;
+mod golden;
 mod made;
 mod reply;
 mod rounds;

@@ -450,3 +450,13 @@ fn finish_reasons_are_the_dialects_words() {
     );
     assert!(frames[2].contains(r#""finish_reason":"stop""#));
 }
+
+#[test]
+fn an_answer_with_a_huge_number_costs_no_more_than_another() {
+    let chunk = r#"{"choices":[{"index":4294967295,"delta":{"content":"a"}}]}"#;
+    let mut events = vec![start()];
+    events.extend(middle(&[chunk]));
+    let frames = frames_of(&events, &manner());
+    assert!(frames[2].contains(r#""index":4294967295,"delta":{"content":"a"}"#));
+    assert!(events_of(&[r#"{"choices":[{"index":4294967296,"delta":{}}]}"#]).is_err());
+}
