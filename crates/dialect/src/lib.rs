@@ -6,6 +6,7 @@
 pub mod anthropic;
 pub mod carry;
 pub mod clawpipe;
+pub mod embed;
 pub mod endpoint;
 pub mod gemini;
 pub mod json;
@@ -18,4 +19,5 @@ pub mod problem;
 pub mod scrub;
 pub mod sse;
 pub mod tap;
+pub mod tokens;
 pub mod wire;
