@@ -127,7 +127,13 @@ impl Body<'_> {
         let media = (self.images - low)
             .saturating_mul(media::image(self.dialect))
             .saturating_add(low.saturating_mul(media::LOW_DETAIL));
-        let start = if operation.is_embedding() { 0 } else { 3 };
+        // OpenAI's answers begin with three tokens of the prompt's.
+        let is_openai = matches!(self.dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses);
+        let start = if is_openai && !operation.is_embedding() {
+            3
+        } else {
+            0
+        };
         self.counter
             .finish()
             .saturating_add(media)
