@@ -229,6 +229,8 @@ impl Body<'_> {
                 self.words(raw, has_escapes);
             }
             Mode::Frame if is_call(raw) => self.counter.add(CALL),
+            // A file that the provider has; nobody else knows how large it is.
+            Mode::Frame if raw == "file_id" => self.counter.add(media::DOCUMENT),
             Mode::Top if raw == "tools" && self.dialect == Dialect::Anthropic => {
                 let rest = text.get(self.at..).unwrap_or_default();
                 let is_none = rest
@@ -395,7 +397,9 @@ fn framed(mode: Mode, name: &str) -> Mode {
         | "status" | "phase" | "media_type" | "mimeType" | "mime_type" | "detail" | "format"
         | "model" | "cache_control" | "cacheControl" | "citations" | "annotations" | "logprobs"
         | "signature" | "thoughtSignature" | "thought_signature" | "metadata" | "videoMetadata"
-        | "taskType" | "task_type" | "displayName" | "is_error" => Mode::Skip,
+        | "taskType" | "task_type" | "displayName" | "filename" | "file_id" | "is_error" => {
+            Mode::Skip
+        }
         // What a turn of Gemini's says is no list of turns; nor is what a turn of others says.
         "input" | "arguments" | "args" | "response" | "parameters" | "input_schema" | "schema"
         | "tools" => Mode::Json,
@@ -408,8 +412,6 @@ fn framed(mode: Mode, name: &str) -> Mode {
                 Mode::Media
             }
         }
-        // The file's name is for people.
-        "filename" | "file_id" => Mode::Skip,
         _ if mode == Mode::Audio => Mode::Audio,
         _ => Mode::Frame,
     }

@@ -96,7 +96,9 @@ pub(super) fn of(raw: &str, is_audio: bool) -> Option<(Medium, usize)> {
     }
     if is_address(raw) {
         let path = raw.split(['?', '#']).next().unwrap_or(raw);
-        let is_document = path.ends_with(".pdf");
+        let is_document = path
+            .rsplit_once('.')
+            .is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("pdf"));
         return Some(if is_document {
             (Medium::Document, 0)
         } else {

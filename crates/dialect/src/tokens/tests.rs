@@ -89,72 +89,75 @@ fn more(operation: Operation, with: &str, without: &str) -> u64 {
     estimate(operation, with).saturating_sub(estimate(operation, without))
 }
 
+/// Bodies that have what the model sees where `LONG` stands.
+const SEEN: [(Operation, &str); 15] = [
+    (CountTokens, r#"{"system":[{"type":"text","text":"LONG"}]}"#),
+    (
+        CountTokens,
+        r#"{"tools":[{"name":"a","description":"LONG"}]}"#,
+    ),
+    (
+        CountTokens,
+        r#"{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"b","input":{"c":"LONG"}}]}]}"#,
+    ),
+    (
+        CountTokens,
+        r#"{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":[{"type":"text","text":"LONG"}]}]}]}"#,
+    ),
+    (
+        CountTokens,
+        r#"{"output_config":{"format":{"schema":{"description":"LONG"}}}}"#,
+    ),
+    (
+        Chat,
+        r#"{"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"a","arguments":"{\"b\":\"LONG\"}"}}]}]}"#,
+    ),
+    (Responses, r#"{"instructions":"LONG"}"#),
+    (
+        Responses,
+        r#"{"input":[{"type":"function_call_output","call_id":"a","output":"LONG"}]}"#,
+    ),
+    (
+        Generate,
+        r#"{"systemInstruction":{"parts":[{"text":"LONG"}]}}"#,
+    ),
+    (
+        GeminiCount,
+        r#"{"generateContentRequest":{"contents":[{"parts":[{"functionResponse":{"name":"a","response":{"b":"LONG"}}}]}]}}"#,
+    ),
+    (
+        Generate,
+        r#"{"generationConfig":{"responseSchema":{"description":"LONG"}}}"#,
+    ),
+    (
+        OllamaChat,
+        r#"{"messages":[{"role":"tool","tool_name":"a","content":"LONG"}]}"#,
+    ),
+    (Operation::Completions, r#"{"prompt":"LONG"}"#),
+    (Operation::Embeddings, r#"{"input":["LONG"]}"#),
+    (
+        Operation::GeminiBatchEmbed,
+        r#"{"requests":[{"content":{"parts":[{"text":"LONG"}]}}]}"#,
+    ),
+];
+
 #[test]
 fn system_tools_calls_results_and_schemas_all_count() {
     let long = "word ".repeat(200);
-    let bodies = [
-        (
-            CountTokens,
-            format!(r#"{{"system":[{{"type":"text","text":"{long}"}}]}}"#),
-        ),
-        (
-            CountTokens,
-            format!(r#"{{"tools":[{{"name":"a","description":"{long}"}}]}}"#),
-        ),
-        (
-            CountTokens,
-            format!(
-                r#"{{"messages":[{{"role":"assistant","content":[{{"type":"tool_use","id":"a","name":"b","input":{{"c":"{long}"}}}}]}}]}}"#
-            ),
-        ),
-        (
-            CountTokens,
-            format!(
-                r#"{{"messages":[{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"a","content":[{{"type":"text","text":"{long}"}}]}}]}}]}}"#
-            ),
-        ),
-        (
-            CountTokens,
-            format!(r#"{{"output_config":{{"format":{{"schema":{{"description":"{long}"}}}}}}}}"#),
-        ),
-        (
-            Chat,
-            format!(
-                r#"{{"messages":[{{"role":"assistant","tool_calls":[{{"function":{{"name":"a","arguments":"{{\"b\":\"{long}\"}}"}}}}]}}]}}"#
-            ),
-        ),
-        (Responses, format!(r#"{{"instructions":"{long}"}}"#)),
-        (
-            Responses,
-            format!(
-                r#"{{"input":[{{"type":"function_call_output","call_id":"a","output":"{long}"}}]}}"#
-            ),
-        ),
-        (
-            Generate,
-            format!(r#"{{"systemInstruction":{{"parts":[{{"text":"{long}"}}]}}}}"#),
-        ),
-        (
-            GeminiCount,
-            format!(
-                r#"{{"generateContentRequest":{{"contents":[{{"parts":[{{"functionResponse":{{"name":"a","response":{{"b":"{long}"}}}}}}]}}]}}}}"#
-            ),
-        ),
-        (
-            Generate,
-            format!(r#"{{"generationConfig":{{"responseSchema":{{"description":"{long}"}}}}}}"#),
-        ),
-        (
-            OllamaChat,
-            format!(r#"{{"messages":[{{"role":"tool","tool_name":"a","content":"{long}"}}]}}"#),
-        ),
-        (Operation::Completions, format!(r#"{{"prompt":"{long}"}}"#)),
-        (Operation::Embeddings, format!(r#"{{"input":["{long}"]}}"#)),
-    ];
-    for (operation, body) in bodies {
-        let added = more(operation, &body, &body.replace(&long, ""));
-        assert!((195..=260).contains(&added), "{operation:?}: {added}");
+    for (operation, body) in SEEN {
+        let added = more(
+            operation,
+            &body.replace("LONG", &long),
+            &body.replace("LONG", ""),
+        );
+        assert!((195..=260).contains(&added), "{body}: {added}");
     }
+}
+
+#[test]
+fn a_file_of_unknown_size_is_a_document() {
+    let body = r#"{"messages":[{"content":[{"type":"document","source":{"type":"file","file_id":"file_1"}}]}]}"#;
+    assert!(estimate(Messages, body) >= 1_500);
 }
 
 #[test]
