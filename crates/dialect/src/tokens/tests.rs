@@ -1,11 +1,12 @@
 //! Tests of the estimate and of counts across dialects.
 
-use mirk_model::Operation;
+use mirk_model::{Dialect, Operation, Traits};
 use proptest::prelude::*;
 
 use super::{
     anthropic_count, count_reply, count_upstream, estimate, gemini_count, read_count, text,
 };
+use crate::{anthropic, gemini, loss::Notes, wire::Wire};
 
 use Operation::{Chat, CountTokens, GeminiCount, Generate, Messages, OllamaChat, Responses};
 
@@ -350,5 +351,36 @@ proptest! {
             prop_assert!(now <= u64::try_from(body.len()).unwrap() + 1);
             last = now;
         }
+    }
+}
+
+/// What the counter of `to` is asked when a client asks that of `from`, as the bridge does it.
+fn across(from: &Wire, operation: Operation, to: &Wire, body: &str) -> String {
+    let mut notes = Notes::new(from.dialect, to.dialect);
+    let (mut ask, _) = (from.read_ask)(operation, body, &mut notes).unwrap();
+    ask.model = "there".into();
+    let written = (to.write_ask)(&ask, &Traits::default(), &mut notes).unwrap();
+    let counted = match to.dialect {
+        Dialect::Gemini => gemini_count(&written, "there"),
+        _ => anthropic_count(&written),
+    };
+    String::from_utf8(counted.unwrap()).unwrap()
+}
+
+#[test]
+fn counts_are_asked_across_dialects_with_the_whole_request() {
+    let body = r#"{"model":"c","system":"You count.","messages":[{"role":"user","content":"Hello"}],"tools":[{"name":"t","input_schema":{"type":"object"}}]}"#;
+    let gemini = across(&anthropic::WIRE, CountTokens, &gemini::WIRE, body);
+    assert!(gemini.starts_with(r#"{"generateContentRequest":{"model":"models/there","#));
+    for part in ["You count.", "Hello", "functionDeclarations"] {
+        assert!(gemini.contains(part), "{part}");
+    }
+    let body = r#"{"generateContentRequest":{"model":"models/g","systemInstruction":{"parts":[{"text":"You count."}]},"contents":[{"role":"user","parts":[{"text":"Hello"}]}],"generationConfig":{"temperature":0.5,"maxOutputTokens":9}}}"#;
+    let messages = across(&gemini::WIRE, GeminiCount, &anthropic::WIRE, body);
+    for part in ["You count.", "Hello", r#""model":"there""#] {
+        assert!(messages.contains(part), "{part}");
+    }
+    for refused in ["max_tokens", "temperature", "stream"] {
+        assert!(!messages.contains(refused), "{refused}");
     }
 }
