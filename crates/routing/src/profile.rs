@@ -237,7 +237,7 @@ pub(crate) fn parts(facts: &Facts, favourite: i32, intent: Option<Intent>) -> Sc
         (Part::Room, room),
         (
             Part::Intent,
-            suits(intent, facts.said, (speed + thrift) / 2, strength),
+            suits(intent, facts.said, i32::midpoint(speed, thrift), strength),
         ),
     ] {
         if let Some(own) = parts.get_mut(at as usize) {

@@ -2,6 +2,12 @@
 //! script and a clock that only the script moves. Everything that routing decides runs through
 //! its public door, the way a gateway uses it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test outside the crate, in functions that are not tests themselves"
+)]
+
 #[path = "world/traffic.rs"]
 mod traffic;
 #[path = "world/upstreams.rs"]

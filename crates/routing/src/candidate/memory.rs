@@ -64,6 +64,7 @@ impl Routing {
     }
 }
 
+type Refusals = HashMap<(ProviderId, Arc<str>), Arc<Refused>>;
 type Wheels<K> = Mutex<HashMap<K, Arc<Wheel>>>;
 
 /// What is remembered of one tenant.
@@ -72,7 +73,7 @@ pub(crate) struct Memory {
     pub(crate) sticky: Sticky,
     providers: Wheels<ProviderId>,
     routes: Wheels<Arc<str>>,
-    refused: Mutex<HashMap<(ProviderId, Arc<str>), Arc<Refused>>>,
+    refused: Mutex<Refusals>,
 }
 
 impl Memory {

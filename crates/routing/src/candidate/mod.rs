@@ -127,6 +127,10 @@ pub struct FleetSpec {
 
 /// A provider in a fleet.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one provider"
+)]
 pub(crate) struct Provider {
     pub(crate) id: ProviderId,
     pub(crate) name: Arc<str>,

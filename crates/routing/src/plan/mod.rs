@@ -202,14 +202,14 @@ impl Fleet {
         let (name, lead) = self.led(request)?;
         let mut survey = Survey::of(&lead, (request, name), takes);
         survey.readmit_soft();
-        let Some(resting) = survey.verdict() else {
+        if !survey.has_usable() {
             let refusal = survey.refusal(request.now);
             return Ok(Decision {
                 lead,
                 survey,
                 outcome: Err(refusal),
             });
-        };
+        }
         let conversation = request
             .conversation
             .map(|conversation| sticky::key(conversation, name));
@@ -224,7 +224,7 @@ impl Fleet {
             attempts,
             budget: request.budget,
             deadline: request.now.plus_micros(request.budget.deadline),
-            resting,
+            resting: survey.resting(),
             conversation,
             stickiness,
             memory: Arc::clone(&self.memory),

@@ -132,6 +132,10 @@ pub(crate) struct Survey {
 }
 
 /// What is the same for all candidates of one request.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent rules about one request"
+)]
 struct Bar<'a> {
     request: &'a Request<'a>,
     is_local_only: bool,
@@ -192,11 +196,11 @@ impl Survey {
             return;
         }
         let request = bar.request;
-        let passed = passed(offer, bar, passes);
+        let against = passed(offer, bar, passes);
         let start = self.seen.len();
         let mut entry = Entry {
             offer: Arc::clone(offer),
-            passed,
+            passed: against,
             is_readmitted: false,
             seen: (start, start),
             usable: 0,
@@ -206,15 +210,15 @@ impl Survey {
             parts: None,
             score: 0,
         };
-        if passed.is_none() || entry.is_soft() {
+        if against.is_none() || entry.is_soft() {
             entry.cost = offer.cost(&request.need);
-            for (lane, settings) in offer.lanes().iter().enumerate() {
-                let look = match offer.target(lane) {
+            for (at, settings) in offer.lanes().iter().enumerate() {
+                let look = match offer.target(at) {
                     Some(target) if settings.is_enabled => target.look(request.now),
                     Some(_) | None => Look::UNKNOWN,
                 };
                 let seen = Seen {
-                    lane,
+                    lane: at,
                     look,
                     is_enabled: settings.is_enabled,
                 };
@@ -242,10 +246,14 @@ impl Survey {
         }
     }
 
-    /// Absent when there is nothing to plan with; else when the first of what rests comes back.
-    pub(crate) fn verdict(&self) -> Option<Option<Timestamp>> {
-        let is_usable = self.entries.iter().any(Entry::is_usable);
-        is_usable.then(|| self.earliest().map(|look| look.0))
+    /// Whether there is anything to plan with.
+    pub(crate) fn has_usable(&self) -> bool {
+        self.entries.iter().any(Entry::is_usable)
+    }
+
+    /// When the first of what rests may be used again.
+    pub(crate) fn resting(&self) -> Option<Timestamp> {
+        self.earliest().map(|(until, _)| until)
     }
 
     fn earliest(&self) -> Option<(Timestamp, Standing)> {

@@ -87,7 +87,43 @@ pub(crate) struct Item {
 
 /// Whose turn it is. One for each pool, shared by all requests.
 #[derive(Debug, Default)]
-pub(crate) struct Wheel(Mutex<Vec<u64>>);
+pub(crate) struct Wheel(Mutex<Marks>);
+
+#[derive(Debug, Default)]
+struct Marks {
+    /// By slot; what is not there yet stands at the floor.
+    marks: Vec<u64>,
+    /// Nothing is behind this.
+    floor: u64,
+}
+
+impl Marks {
+    fn of(&self, slot: usize) -> u64 {
+        self.marks.get(slot).copied().unwrap_or(self.floor)
+    }
+
+    /// Pulls up whatever is behind `floor`.
+    fn pull(&mut self, floor: u64) {
+        self.floor = self.floor.max(floor);
+        for mark in &mut self.marks {
+            *mark = (*mark).max(floor);
+        }
+    }
+
+    /// Moves `slot` on by a turn, to `most` at most.
+    fn advance(&mut self, slot: usize, weight: u32, most: u64) {
+        if slot >= MOST_SLOTS {
+            return;
+        }
+        if slot >= self.marks.len() {
+            self.marks.resize(slot + 1, self.floor);
+        }
+        if let Some(own) = self.marks.get_mut(slot) {
+            let stride = STRIDE / u64::from(weight.clamp(1, MOST_WEIGHT));
+            *own = own.saturating_add(stride).min(most);
+        }
+    }
+}
 
 impl Wheel {
     /// Puts `items` in the order of `strategy`. With `takes`, the first has had its turn.
@@ -115,7 +151,6 @@ impl Wheel {
 
     fn take_turns(&self, strategy: Strategy, items: &mut [Item], takes: bool) {
         let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mark = |item: &Item| marks.get(item.slot).copied().unwrap_or(0);
         items.sort_unstable_by_key(|item| {
             let used = if strategy == Strategy::LeastUsed {
                 item.in_flight
@@ -127,11 +162,12 @@ impl Wheel {
             } else {
                 0
             };
-            (item.priority, cost, used, mark(item), item.at)
+            (item.priority, cost, used, marks.of(item.slot), item.at)
         });
         if takes && let Some(first) = items.first() {
-            let first = (first.slot, weight(strategy, first), mark(first));
-            advance(&mut marks, first);
+            let mark = marks.of(first.slot);
+            marks.pull(mark);
+            marks.advance(first.slot, weight(strategy, first), u64::MAX);
         }
     }
 
@@ -139,30 +175,9 @@ impl Wheel {
     /// to catch up, for [`MOST_AHEAD`] turns at most.
     pub(crate) fn charge(&self, slot: usize, weight: u32) {
         let mut marks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lowest = marks.iter().copied().min().unwrap_or(0);
-        let most = lowest.saturating_add(MOST_AHEAD * STRIDE);
+        let most = marks.floor.saturating_add(MOST_AHEAD * STRIDE);
         // Nobody is pulled up: that would take the others' claim on the next turns.
-        advance(&mut marks, (slot, weight, 0));
-        if let Some(own) = marks.get_mut(slot) {
-            *own = (*own).min(most);
-        }
-    }
-}
-
-/// Moves the mark of what was chosen, and pulls up whatever is behind it.
-fn advance(marks: &mut Vec<u64>, (slot, weight, mark): (usize, u32, u64)) {
-    if slot >= MOST_SLOTS {
-        return;
-    }
-    if slot >= marks.len() {
-        marks.resize(slot + 1, 0);
-    }
-    for other in marks.iter_mut() {
-        *other = (*other).max(mark);
-    }
-    if let Some(own) = marks.get_mut(slot) {
-        let stride = STRIDE / u64::from(weight.clamp(1, MOST_WEIGHT));
-        *own = own.saturating_add(stride);
+        marks.advance(slot, weight, most);
     }
 }
 

@@ -28,17 +28,17 @@ const CONVERSATIONS: u64 = 3_000;
 
 /// What was seen.
 #[derive(Debug, Default)]
-pub struct Seen {
-    pub arrived: u64,
-    pub served: u64,
-    pub failed: u64,
-    pub failed_beside_healthy: u64,
-    pub dispatched_to_parked: u64,
-    pub late_cooldowns: u64,
-    pub limited: u64,
-    pub broken: u64,
-    pub could_stick: u64,
-    pub stuck: u64,
+pub(crate) struct Seen {
+    pub(crate) arrived: u64,
+    pub(crate) served: u64,
+    pub(crate) failed: u64,
+    pub(crate) failed_beside_healthy: u64,
+    pub(crate) dispatched_to_parked: u64,
+    pub(crate) late_cooldowns: u64,
+    pub(crate) limited: u64,
+    pub(crate) broken: u64,
+    pub(crate) could_stick: u64,
+    pub(crate) stuck: u64,
 }
 
 /// A request under way.
@@ -52,7 +52,7 @@ struct Running {
     answered: Answered,
 }
 
-pub struct World {
+pub(crate) struct World {
     now: Timestamp,
     chance: u64,
     routing: Routing,
@@ -66,7 +66,7 @@ pub struct World {
     /// Until when each credential may not be asked, as the world was told.
     told: [[Timestamp; CREDENTIALS]; PROVIDERS],
     used: [[u64; CREDENTIALS]; PROVIDERS],
-    pub seen: Seen,
+    pub(crate) seen: Seen,
 }
 
 fn provider(number: usize) -> ProviderSpec {
@@ -102,7 +102,7 @@ fn place(attempt: &Attempt) -> (usize, usize) {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let routing = Routing::new(Arc::new(Health::new()), (5, 6));
         let mut pool = RouteSpec::in_order("pool", &["*/big"]);
         pool.strategy = Strategy::RoundRobin;
@@ -135,7 +135,7 @@ impl World {
         }
     }
 
-    pub fn used_of(&self, provider: usize) -> &[u64] {
+    pub(crate) fn used_of(&self, provider: usize) -> &[u64] {
         &self.used[provider]
     }
 
@@ -147,7 +147,7 @@ impl World {
         self.chance >> 20
     }
 
-    pub fn run(&mut self, requests: u64) {
+    pub(crate) fn run(&mut self, requests: u64) {
         let mut next = self.now;
         while self.seen.arrived < requests || !self.ends.is_empty() {
             let end = self.ends.peek().map(|Reverse((at, _))| *at);
@@ -283,7 +283,10 @@ impl World {
         self.seen.limited += 1;
         let seed = self.draw();
         let wait = end.as_micros() - self.now.as_micros();
-        let seconds = u64::try_from(wait).unwrap().div_ceil(1_000_000).max(1);
+        let seconds = u64::try_from(wait.max(0))
+            .unwrap()
+            .div_ceil(1_000_000)
+            .max(1);
         let announced = self
             .now
             .plus_micros(i64::try_from(seconds).unwrap() * 1_000_000);

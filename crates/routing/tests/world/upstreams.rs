@@ -2,8 +2,8 @@
 
 use mirk_model::Timestamp;
 
-pub const PROVIDERS: usize = 10;
-pub const CREDENTIALS: usize = 5;
+pub(crate) const PROVIDERS: usize = 10;
+pub(crate) const CREDENTIALS: usize = 5;
 
 /// Requests that one credential may make in one window.
 const QUOTA: u32 = 150;
@@ -14,7 +14,7 @@ const ACT: i64 = 600_000_000;
 
 /// What an upstream answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answered {
+pub(crate) enum Answered {
     Well,
     /// 429, with the second at which it may be asked again.
     Limited(Timestamp),
@@ -32,7 +32,7 @@ struct Meter {
 }
 
 #[derive(Debug, Default)]
-pub struct Upstreams {
+pub(crate) struct Upstreams {
     meters: [[Meter; CREDENTIALS]; PROVIDERS],
 }
 
@@ -45,7 +45,7 @@ fn script(now: Timestamp) -> (usize, i64) {
 impl Upstreams {
     /// Whether the provider does not answer at all: in every act one does not for two minutes,
     /// and another one, beside it, for one.
-    pub fn is_down(provider: usize, now: Timestamp) -> bool {
+    pub(crate) fn is_down(provider: usize, now: Timestamp) -> bool {
         let (act, second) = script(now);
         let first = act * 7 % PROVIDERS;
         let other = (act * 3 + 1) % PROVIDERS;
@@ -54,14 +54,14 @@ impl Upstreams {
     }
 
     /// Whether the provider fails every third request: after an outage, for a minute.
-    pub fn is_shaky(provider: usize, now: Timestamp) -> bool {
+    pub(crate) fn is_shaky(provider: usize, now: Timestamp) -> bool {
         let (act, second) = script(now);
         provider == act * 7 % PROVIDERS && (220..280).contains(&second)
     }
 
     /// Microseconds to the first byte: one provider in each act is twenty times as slow for a
     /// while.
-    pub fn latency(provider: usize, now: Timestamp, chance: u64) -> i64 {
+    pub(crate) fn latency(provider: usize, now: Timestamp, chance: u64) -> i64 {
         let (act, second) = script(now);
         let slow = provider == (act * 7 + 5) % PROVIDERS && (300..420).contains(&second);
         let usual = 100_000 + 40_000 * i64::try_from(provider).unwrap();
@@ -70,14 +70,14 @@ impl Upstreams {
     }
 
     /// Whether a request there would be answered well.
-    pub fn is_healthy(&self, provider: usize, credential: usize, now: Timestamp) -> bool {
+    pub(crate) fn is_healthy(&self, provider: usize, credential: usize, now: Timestamp) -> bool {
         let meter = self.meters[provider][credential];
         let is_spent = meter.window == window(now) && meter.used >= QUOTA;
         !Self::is_down(provider, now) && !Self::is_shaky(provider, now) && !is_spent
     }
 
     /// Asks. The time of a 429's end is told in whole seconds, as providers do.
-    pub fn ask(
+    pub(crate) fn ask(
         &mut self,
         (provider, credential): (usize, usize),
         now: Timestamp,

@@ -392,83 +392,86 @@ fn kept_token(token: &Logprob<'_>) -> Logprob<'static> {
 
 /// `event`, to be kept.
 pub(super) fn owned(event: &Event<'_>) -> Event<'static> {
-    match event {
+    match event.clone() {
         Event::Start {
             id,
             model,
             created,
             usage,
         } => Event::Start {
-            id: kept(id),
-            model: kept(model),
-            created: *created,
-            usage: *usage,
-        },
-        Event::Text { choice, text } => Event::Text {
-            choice: *choice,
-            text: kept(text),
-        },
-        Event::Break { choice } => Event::Break { choice: *choice },
-        Event::Thinking { choice, text } => Event::Thinking {
-            choice: *choice,
-            text: kept(text),
+            id: id.into_owned(),
+            model: model.into_owned(),
+            created,
+            usage,
         },
         Event::ThinkingState { choice, id, state } => Event::ThinkingState {
-            choice: *choice,
-            id: id.as_ref().map(kept),
-            state: kept_state(state),
+            choice,
+            id: id.map(Text::into_owned),
+            state: kept_state(&state),
+        },
+        Event::Citation { choice, citation } => Event::Citation {
+            choice,
+            citation: Citation {
+                url: citation.url.map(Text::into_owned),
+                title: citation.title.map(Text::into_owned),
+                quote: citation.quote.map(Text::into_owned),
+                start: citation.start,
+                end: citation.end,
+            },
+        },
+        Event::Logprobs { choice, tokens } => Event::Logprobs {
+            choice,
+            tokens: tokens.iter().map(kept_token).collect(),
+        },
+        Event::Error(failure) => Event::Error(Failure {
+            status: failure.status,
+            code: failure.code.into_owned(),
+            message: failure.message.into_owned(),
+            param: failure.param.map(Text::into_owned),
+        }),
+        other => owned_piece(other),
+    }
+}
+
+/// An event that holds one text or a call.
+fn owned_piece(event: Event<'_>) -> Event<'static> {
+    match event {
+        Event::Text { choice, text } => Event::Text {
+            choice,
+            text: text.into_owned(),
+        },
+        Event::Thinking { choice, text } => Event::Thinking {
+            choice,
+            text: text.into_owned(),
         },
         Event::Refusal { choice, text } => Event::Refusal {
-            choice: *choice,
-            text: kept(text),
+            choice,
+            text: text.into_owned(),
         },
         Event::Call {
             choice,
             call,
             begun,
         } => Event::Call {
-            choice: *choice,
-            call: *call,
-            begun: kept_call(begun),
+            choice,
+            call,
+            begun: kept_call(&begun),
         },
         Event::Arguments { choice, call, text } => Event::Arguments {
-            choice: *choice,
-            call: *call,
-            text: kept(text),
+            choice,
+            call,
+            text: text.into_owned(),
         },
-        Event::CallEnd { choice, call } => Event::CallEnd {
-            choice: *choice,
-            call: *call,
-        },
-        Event::Citation { choice, citation } => Event::Citation {
-            choice: *choice,
-            citation: Citation {
-                url: citation.url.as_ref().map(kept),
-                title: citation.title.as_ref().map(kept),
-                quote: citation.quote.as_ref().map(kept),
-                ..*citation
-            },
-        },
-        Event::Logprobs { choice, tokens } => Event::Logprobs {
-            choice: *choice,
-            tokens: tokens.iter().map(kept_token).collect(),
-        },
-        Event::Finish {
+        Event::CallEnd { choice, call } => Event::CallEnd { choice, call },
+        Event::Finish { choice, finish, .. } => Event::Finish {
             choice,
             finish,
-            stop,
-        } => Event::Finish {
-            choice: *choice,
-            finish: *finish,
-            stop: stop.as_ref().map(kept),
+            stop: None,
         },
-        Event::Usage(usage) => Event::Usage(*usage),
+        Event::Break { choice } => Event::Break { choice },
+        Event::Usage(usage) => Event::Usage(usage),
         Event::End => Event::End,
-        Event::Error(failure) => Event::Error(Failure {
-            status: failure.status,
-            code: kept(&failure.code),
-            message: kept(&failure.message),
-            param: failure.param.as_ref().map(kept),
-        }),
+        // `owned` copies these itself.
+        _ => panic!("another event"),
     }
 }

@@ -1,9 +1,15 @@
 //! Requests, answers and streams, there and back.
 
+mod asks;
 mod generate;
+mod golden;
+mod puts;
+mod replies;
 mod rounds;
+mod stream_reads;
+mod streams;
 
-use mirk_model::{Ask, Dialect, Event, Operation, Traits};
+use mirk_model::{Ask, Dialect, Event, Operation, Part, Role, Text, Traits, Turn};
 
 use super::WIRE;
 use crate::{
@@ -11,6 +17,19 @@ use crate::{
     loss::Notes,
     wire::{Malformed, Manner},
 };
+
+/// The plainest request.
+fn question() -> Ask<'static> {
+    Ask {
+        model: Text::from("m"),
+        turns: vec![Turn {
+            role: Role::User,
+            name: None,
+            parts: vec![Part::text("hi")],
+        }],
+        ..Ask::default()
+    }
+}
 
 /// Notes on a request that stays in its own dialect.
 fn own_notes() -> Notes {

@@ -1,7 +1,8 @@
 //! What is written reads as what it was, whatever it is.
 
 use mirk_model::{
-    Ask, Call, Choice, Dialect, Event, Part, PartKind, Reply, Thinking, Thinks, Traits,
+    Ask, Call, Choice, Citation, Dialect, Event, Logprob, Part, PartKind, Reply, State, Text,
+    Thinking, Thinks, Traits,
 };
 use proptest::prelude::*;
 
@@ -14,7 +15,7 @@ fn thinker() -> Traits {
     }
 }
 
-/// An answer as the events of a stream, pieces and all.
+/// An answer as the events of a stream, letter by letter.
 fn told(reply: &Reply<'static>) -> Vec<Event<'static>> {
     let choice = 0;
     let said = &reply.choices[0];
@@ -29,46 +30,21 @@ fn told(reply: &Reply<'static>) -> Vec<Event<'static>> {
     for part in &said.parts {
         match &part.kind {
             PartKind::Text { text, citations } => {
-                events.push(Event::Break { choice });
-                for letter in text.chars() {
-                    let text = letter.to_string().into();
-                    events.push(Event::Text { choice, text });
-                }
-                if !logprobs.is_empty() {
-                    let tokens = std::mem::take(&mut logprobs);
-                    events.push(Event::Logprobs { choice, tokens });
-                }
-                events.extend(citations.iter().map(|citation| Event::Citation {
-                    choice,
-                    citation: citation.clone(),
-                }));
+                let tokens = std::mem::take(&mut logprobs);
+                events.extend(told_text(text, citations, tokens));
             }
             PartKind::Refusal(text) => {
-                events.push(Event::Break { choice });
                 let text = text.clone();
-                events.push(Event::Refusal { choice, text });
+                events.extend([Event::Break { choice }, Event::Refusal { choice, text }]);
             }
-            PartKind::Thinking(Thinking { text, state, id }) => {
-                let text = text.clone();
+            PartKind::Thinking(thinking) => {
+                let (text, id) = (thinking.text.clone(), thinking.id.clone());
+                let state = thinking.state.clone().unwrap();
                 events.push(Event::Thinking { choice, text });
-                events.push(Event::ThinkingState {
-                    choice,
-                    id: id.clone(),
-                    state: state.clone().unwrap(),
-                });
+                events.push(Event::ThinkingState { choice, id, state });
             }
             PartKind::Call(begun) => {
-                events.push(Event::Call {
-                    choice,
-                    call,
-                    begun: Call {
-                        arguments: String::new().into(),
-                        ..begun.clone()
-                    },
-                });
-                let text = begun.arguments.clone();
-                events.push(Event::Arguments { choice, call, text });
-                events.push(Event::CallEnd { choice, call });
+                events.extend(told_call(begun, call));
                 call += 1;
             }
             PartKind::Media(_) | PartKind::Result(_) => {}
@@ -84,75 +60,132 @@ fn told(reply: &Reply<'static>) -> Vec<Event<'static>> {
     events
 }
 
-/// The answer that the events of a stream come to.
-fn gathered(events: &[Event<'static>]) -> Reply<'static> {
-    let mut reply = Reply::default();
-    let mut choice = Choice::default();
-    let mut is_new = true;
-    let mut calls = Vec::new();
-    for event in events {
-        match event.clone() {
+fn told_text(
+    text: &Text<'static>,
+    citations: &[Citation<'static>],
+    tokens: Vec<Logprob<'static>>,
+) -> Vec<Event<'static>> {
+    let choice = 0;
+    let mut events = vec![Event::Break { choice }];
+    for letter in text.chars() {
+        let text = letter.to_string().into();
+        events.push(Event::Text { choice, text });
+    }
+    if !tokens.is_empty() {
+        events.push(Event::Logprobs { choice, tokens });
+    }
+    events.extend(citations.iter().map(|citation| Event::Citation {
+        choice,
+        citation: citation.clone(),
+    }));
+    events
+}
+
+fn told_call(begun: &Call<'static>, call: u32) -> [Event<'static>; 3] {
+    let choice = 0;
+    let text = begun.arguments.clone();
+    let begun = Call {
+        arguments: Text::default(),
+        ..begun.clone()
+    };
+    [
+        Event::Call {
+            choice,
+            call,
+            begun,
+        },
+        Event::Arguments { choice, call, text },
+        Event::CallEnd { choice, call },
+    ]
+}
+
+/// What the events of a stream come to.
+#[derive(Default)]
+struct Gathered {
+    reply: Reply<'static>,
+    choice: Choice<'static>,
+    /// Where the calls stand.
+    calls: Vec<usize>,
+    /// The next text begins a part.
+    is_new: bool,
+}
+
+impl Gathered {
+    fn last(&mut self) -> Option<&mut PartKind<'static>> {
+        self.choice.parts.last_mut().map(|part| &mut part.kind)
+    }
+
+    fn push(&mut self, kind: PartKind<'static>) {
+        self.choice.parts.push(Part::new(kind));
+    }
+
+    fn state(&mut self, new: State<'static>) {
+        if let Some(PartKind::Thinking(Thinking { state, .. })) = self.last()
+            && state.is_none()
+        {
+            *state = Some(new);
+            return;
+        }
+        self.push(PartKind::Thinking(Thinking {
+            state: Some(new),
+            ..Thinking::default()
+        }));
+    }
+
+    fn text(&mut self, text: Text<'static>) {
+        let is_new = std::mem::take(&mut self.is_new);
+        match self.last() {
+            Some(PartKind::Text { text: said, .. }) if !is_new => {
+                *said = [said.as_str(), text.as_str()].concat().into();
+            }
+            _ => self.choice.parts.push(Part::text(text)),
+        }
+    }
+
+    fn take(&mut self, event: Event<'static>) {
+        match event {
             Event::Start {
                 id, model, created, ..
-            } => (reply.id, reply.model, reply.created) = (id, model, created),
-            Event::Break { .. } => is_new = true,
-            Event::Text { text, .. } => match choice.parts.last_mut().map(|part| &mut part.kind) {
-                Some(PartKind::Text { text: said, .. }) if !is_new => {
-                    *said = format!("{}{}", said.as_str(), text.as_str()).into();
-                }
-                _ => choice.parts.push(Part::text(text)),
-            },
-            Event::Refusal { text, .. } => {
-                choice.parts.push(Part::new(PartKind::Refusal(text)));
-            }
-            Event::Thinking { text, .. } => {
-                choice.parts.push(Part::new(PartKind::Thinking(Thinking {
-                    text,
-                    ..Thinking::default()
-                })));
-                continue;
-            }
-            Event::ThinkingState { state, .. } => {
-                let thought = choice.parts.last_mut().map(|part| &mut part.kind);
-                if let Some(PartKind::Thinking(thinking)) = thought
-                    && thinking.state.is_none()
-                {
-                    thinking.state = Some(state);
-                } else {
-                    choice.parts.push(Part::new(PartKind::Thinking(Thinking {
-                        state: Some(state),
-                        ..Thinking::default()
-                    })));
-                }
-            }
+            } => (self.reply.id, self.reply.model, self.reply.created) = (id, model, created),
+            Event::Break { .. } => self.is_new = true,
+            Event::Text { text, .. } => self.text(text),
+            Event::Refusal { text, .. } => self.push(PartKind::Refusal(text)),
+            Event::Thinking { text, .. } => self.push(PartKind::Thinking(Thinking {
+                text,
+                ..Thinking::default()
+            })),
+            Event::ThinkingState { state, .. } => self.state(state),
             Event::Call { begun, .. } => {
-                calls.push(choice.parts.len());
-                choice.parts.push(Part::new(PartKind::Call(begun)));
+                self.calls.push(self.choice.parts.len());
+                self.push(PartKind::Call(begun));
             }
             Event::Arguments { call, text, .. } => {
-                let place = calls[usize::try_from(call).unwrap()];
-                if let PartKind::Call(call) = &mut choice.parts[place].kind {
-                    call.arguments = format!("{}{}", call.arguments.as_str(), &*text).into();
+                let place = self.calls[usize::try_from(call).unwrap()];
+                if let PartKind::Call(call) = &mut self.choice.parts[place].kind {
+                    call.arguments = [call.arguments.as_str(), &text].concat().into();
                 }
             }
             Event::Citation { citation, .. } => {
-                if let Some(PartKind::Text { citations, .. }) =
-                    choice.parts.last_mut().map(|part| &mut part.kind)
-                {
+                if let Some(PartKind::Text { citations, .. }) = self.last() {
                     citations.push(citation);
                 }
             }
-            Event::Logprobs { tokens, .. } => choice.logprobs.extend(tokens),
-            Event::Finish { finish, .. } => choice.finish = finish,
-            Event::Usage(usage) => reply.usage = Some(usage),
+            Event::Logprobs { tokens, .. } => self.choice.logprobs.extend(tokens),
+            Event::Finish { finish, .. } => self.choice.finish = finish,
+            Event::Usage(usage) => self.reply.usage = Some(usage),
             Event::CallEnd { .. } | Event::End | Event::Error(_) => {}
         }
-        if matches!(event, Event::Text { .. }) {
-            is_new = false;
-        }
     }
-    reply.choices.push(choice);
-    reply
+}
+
+/// The answer that the events of a stream come to.
+fn gathered(events: Vec<Event<'static>>) -> Reply<'static> {
+    let mut found = Gathered::default();
+    for event in events {
+        found.take(event);
+    }
+    found.reply.choices.push(found.choice);
+    found.reply
 }
 
 /// Without the ids of thoughts, which a stream has to make up before it knows them.
@@ -201,7 +234,7 @@ proptest! {
     fn a_stream_reads_as_what_was_written(reply in generate::reply()) {
         let frames = stream(&told(&reply), &manner());
         let data: Vec<_> = frames.iter().map(|(_, data)| data).collect();
-        let back = gathered(&events(&data).unwrap());
+        let back = gathered(events(&data).unwrap());
         prop_assert_eq!(back, without_thought_ids(reply));
     }
 

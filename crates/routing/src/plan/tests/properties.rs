@@ -246,7 +246,7 @@ fn every_strategy_is_fair_over_a_hundred_thousand_plans() {
     }
     let weighted = firsts(Strategy::Weighted, |pool| {
         for (at, credential) in pool.credentials.iter_mut().enumerate() {
-            credential.weight = 1 + at as u32;
+            credential.weight = u32::try_from(at).unwrap() + 1;
         }
     });
     for (at, count) in weighted.iter().enumerate() {
