@@ -1,7 +1,7 @@
 //! Streams: in every dialect, and however their bytes are cut.
 
 use mirk_dialect::bridge::Way;
-use mirk_model::{Kind, Problem};
+use mirk_model::{Dialect, Kind, Problem};
 
 use crate::{DIALECTS, all_kept, fixtures, keep, way};
 
@@ -43,31 +43,55 @@ fn every_stream_in_every_dialect_is_as_it_was_looked_at() {
     assert!(count >= 35, "only {count} fixtures");
 }
 
-#[test]
-fn strm_07_a_stream_is_translated_alike_however_its_bytes_are_cut() {
-    for (upstream, folder) in DIALECTS {
-        for (name, body) in fixtures("streams", folder) {
-            for (client, target) in DIALECTS {
-                if upstream == client {
-                    continue;
-                }
-                let way = way(client, upstream, true);
-                let whole = translated(&way, &[&body]);
-                for at in 1..body.len() {
-                    let (front, back) = body.split_at(at);
-                    assert!(
-                        translated(&way, &[front, back]) == whole,
-                        "{folder}/{name} for {target} differs when cut at {at}"
-                    );
-                }
-                let bytes: Vec<_> = body.chunks(1).collect();
+/// Every recorded stream of `upstream`, for every client, cut at every byte, is one translation.
+fn is_the_same_however_cut(upstream: Dialect) {
+    let folder = DIALECTS.iter().find(|(dialect, _)| *dialect == upstream);
+    for (name, body) in fixtures("streams", folder.unwrap().1) {
+        for (client, target) in DIALECTS {
+            if upstream == client {
+                continue;
+            }
+            let way = way(client, upstream, true);
+            let whole = translated(&way, &[&body]);
+            for at in 1..body.len() {
+                let (front, back) = body.split_at(at);
                 assert!(
-                    translated(&way, &bytes) == whole,
-                    "{folder}/{name} for {target} differs byte by byte"
+                    translated(&way, &[front, back]) == whole,
+                    "{name} for {target} differs when cut at {at}"
                 );
             }
+            let bytes: Vec<_> = body.chunks(1).collect();
+            assert!(
+                translated(&way, &bytes) == whole,
+                "{name} for {target} differs byte by byte"
+            );
         }
     }
+}
+
+#[test]
+fn strm_07_a_stream_of_chats_is_the_same_however_it_is_cut() {
+    is_the_same_however_cut(Dialect::OpenAiChat);
+}
+
+#[test]
+fn strm_07_a_stream_of_responses_is_the_same_however_it_is_cut() {
+    is_the_same_however_cut(Dialect::OpenAiResponses);
+}
+
+#[test]
+fn strm_07_a_stream_of_anthropics_is_the_same_however_it_is_cut() {
+    is_the_same_however_cut(Dialect::Anthropic);
+}
+
+#[test]
+fn strm_07_a_stream_of_geminis_is_the_same_however_it_is_cut() {
+    is_the_same_however_cut(Dialect::Gemini);
+}
+
+#[test]
+fn strm_07_a_stream_of_ollamas_is_the_same_however_it_is_cut() {
+    is_the_same_however_cut(Dialect::Ollama);
 }
 
 #[test]
