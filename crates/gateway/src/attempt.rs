@@ -180,17 +180,21 @@ struct Side<'a> {
 impl Side<'_> {
     /// Tries a target; where its server turns out not to do what its kind does, also what stands
     /// for that.
-    async fn try_target(self, mut attempt: Attempt, is_last: bool, meter: Meter) -> Tried {
-        match self.try_one(&attempt, is_last, meter).await {
-            Tried::Instead(operation, _, meter) => {
-                attempt.operation = operation;
-                let tried = self.try_one(&attempt, is_last, meter).await;
-                if matches!(tried, Tried::Chosen(_)) {
-                    attempt.upstream.learn_lack(self.asked.operation);
+    async fn try_target(self, mut attempt: Attempt, is_last: bool, mut meter: Meter) -> Tried {
+        loop {
+            match self.try_one(&attempt, is_last, meter).await {
+                Tried::Instead(operation, _, unused) => {
+                    meter = unused;
+                    attempt.lacks.add(attempt.operation);
+                    attempt.operation = operation;
                 }
-                tried
+                tried => {
+                    if matches!(tried, Tried::Chosen(_)) {
+                        attempt.upstream.learn(attempt.lacks);
+                    }
+                    return tried;
+                }
             }
-            tried => tried,
         }
     }
 
@@ -503,6 +507,8 @@ impl Side<'_> {
         }
         let text = read_error(body).await;
         let mut text = Bytes::from(scrub(&text, secret).into_owned());
+        // A server that has the path and not the model says so.
+        let is_no_path = matches!(status, 404 | 405 | 501) && !speaks_of_model(&text);
         head.headers.remove(header::CONTENT_LENGTH);
         if attempt.operation != self.asked.operation {
             let failure = bridge::failure(status, &text);
@@ -526,14 +532,18 @@ impl Side<'_> {
         if matches!(status, 408 | 409 | 429 | 500..=599) && status != 501 {
             return Tried::Next(attempted, meter);
         }
-        if matches!(status, 404 | 405 | 501)
-            && let Some(operation) = attempt.stand_in(self.asked)
-        {
+        if is_no_path && let Some(operation) = attempt.stand_in(self.asked) {
             return Tried::Instead(operation, attempted, meter);
         }
         meter.fail();
         Tried::Chosen(attempted)
     }
+}
+
+/// Whether an error is about a model.
+fn speaks_of_model(text: &[u8]) -> bool {
+    let words = bridge::failure(404, text);
+    words.message.to_ascii_lowercase().contains("model") || words.code.contains("model")
 }
 
 const fn problem_kind(status: u16) -> Kind {

@@ -4,11 +4,11 @@ use std::sync::{Arc, atomic::Ordering};
 
 use mirk_dialect::bridge;
 use mirk_model::{Kind, Operation, Problem};
-use mirk_provider::{catalog, kind::Listed};
+use mirk_provider::{catalog, kind::Listed, traits};
 
 use crate::{
     dispatch::Asked,
-    plane::{Credential, Tenant, Upstream},
+    plane::{Credential, Operations, Tenant, Upstream},
 };
 
 /// One try: a model at a provider with one credential.
@@ -19,19 +19,21 @@ pub(crate) struct Attempt {
     pub(crate) model: Arc<str>,
     /// What the provider is asked for: what the client asks for, or what stands for it.
     pub(crate) operation: Operation,
+    /// What its server turned out not to do.
+    pub(crate) lacks: Operations,
 }
 
 impl Attempt {
-    /// What stands for what the client asks for at a server that turned out not to do it; only of
-    /// kinds that many different servers are, and only once.
+    /// What stands for what the client asks for at a server that turned out not to do it, nor what
+    /// was tried instead; only of kinds that many different servers are.
     pub(crate) fn stand_in(&self, asked: &Asked) -> Option<Operation> {
         let facts = self.upstream.facts;
-        let is_sure = facts.catalog != Listed::Unknown && !facts.is_local;
-        if is_sure || self.operation != asked.operation {
+        if facts.catalog != Listed::Unknown && !facts.is_local {
             return None;
         }
-        bridge::upstream(asked.operation, asked.is_stream, None, |operation| {
-            facts.serves(operation) && operation != asked.operation
+        let best = traits::best_dialect(facts, &self.model);
+        bridge::upstream(asked.operation, asked.is_stream, best, |operation| {
+            facts.serves(operation) && operation != self.operation && !self.lacks.has(operation)
         })
     }
 }
@@ -211,6 +213,7 @@ pub(crate) fn attempts(
                 credential: Arc::clone(credential),
                 model: Arc::clone(&target.model),
                 operation,
+                lacks: Operations::default(),
             });
         }
     }

@@ -46,7 +46,27 @@ pub(crate) struct Upstream {
     /// Which credential is next.
     pub(crate) turn: AtomicUsize,
     /// What its server turned out not to do although its kind does, one bit each.
-    pub(crate) lacks: AtomicU32,
+    lacks: AtomicU32,
+}
+
+/// Some operations, one bit each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Operations(u32);
+
+impl Operations {
+    /// Whether `operation` is one of them.
+    pub(crate) const fn has(self, operation: Operation) -> bool {
+        self.0 & Self::bit(operation) != 0
+    }
+
+    /// These and `operation`.
+    pub(crate) const fn add(&mut self, operation: Operation) {
+        self.0 |= Self::bit(operation);
+    }
+
+    const fn bit(operation: Operation) -> u32 {
+        1 << (operation as u32)
+    }
 }
 
 impl Upstream {
@@ -58,8 +78,8 @@ impl Upstream {
         is_stream: bool,
         model: &str,
     ) -> Option<Operation> {
-        let lacks = self.lacks.load(Ordering::Relaxed);
-        let serves = |asked: Operation| self.facts.serves(asked) && lacks & bit(asked) == 0;
+        let lacks = Operations(self.lacks.load(Ordering::Relaxed));
+        let serves = |asked: Operation| self.facts.serves(asked) && !lacks.has(asked);
         if serves(operation) {
             return Some(operation);
         }
@@ -67,15 +87,10 @@ impl Upstream {
         bridge::upstream(operation, is_stream, best, serves)
     }
 
-    /// Learns that its server does not do `operation`.
-    pub(crate) fn learn_lack(&self, operation: Operation) {
-        self.lacks.fetch_or(bit(operation), Ordering::Relaxed);
+    /// Learns what its server does not do.
+    pub(crate) fn learn(&self, lacks: Operations) {
+        self.lacks.fetch_or(lacks.0, Ordering::Relaxed);
     }
-}
-
-/// The bit that stands for `operation`.
-const fn bit(operation: Operation) -> u32 {
-    1 << (operation as u32)
 }
 
 /// One credential and the connections that are made with it.

@@ -204,11 +204,11 @@ impl Arrival {
 
     async fn try_answer(&self, target: &Target, options: &SimOptions) -> Result<Reply, Refusal> {
         let body = self.body.as_ref().ok_or_else(Refusal::too_large)?;
-        self.admit(target)?;
         let asked = target.endpoint.dialect();
         if options.speaks.is_some() && asked.is_some() && asked != options.speaks {
             return Err(Refusal::no_endpoint(&self.parts));
         }
+        self.admit(target)?;
         match target.endpoint {
             Endpoint::Unknown => return Err(Refusal::no_endpoint(&self.parts)),
             Endpoint::WrongMethod => return Err(Refusal::wrong_method(&self.parts)),

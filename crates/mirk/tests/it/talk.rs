@@ -396,5 +396,8 @@ pub(crate) fn last_event_is_error(speech: Speech, body: &str) -> bool {
             .and_then(|line| line.strip_prefix("data: "))
     };
     let parsed: Option<Value> = last.and_then(|last| serde_json::from_str(last).ok());
-    parsed.is_some_and(|event| event.get("error").is_some())
+    // OpenAI says it once for those who look for `error`, and once for those who look at the answer.
+    parsed.is_some_and(|event| {
+        event.get("error").is_some() || event.get("type") == Some(&json!("response.failed"))
+    })
 }

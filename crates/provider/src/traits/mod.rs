@@ -48,10 +48,14 @@ pub fn of(facts: &Facts, model: &str) -> Traits {
 }
 
 /// The dialect in which a provider of this kind answers for `model` best, where it speaks several:
-/// OpenAI's reasoning models keep what they thought between calls only in Responses.
+/// OpenAI's reasoning models keep what they thought between calls only in Responses, and Ollama
+/// has its own.
 pub fn best_dialect(facts: &Facts, model: &str) -> Option<Dialect> {
-    let is_reasoning = facts.name == "openai" && openai(model).thinks == Thinks::Effort;
-    is_reasoning.then_some(Dialect::OpenAiResponses)
+    match facts.name {
+        "openai" if openai(model).thinks == Thinks::Effort => Some(Dialect::OpenAiResponses),
+        "ollama" => Some(Dialect::Ollama),
+        _ => None,
+    }
 }
 
 fn openai(name: &str) -> Traits {
