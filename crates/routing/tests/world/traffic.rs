@@ -33,6 +33,8 @@ pub(crate) struct Seen {
     pub(crate) served: u64,
     pub(crate) failed: u64,
     pub(crate) failed_beside_healthy: u64,
+    /// A circuit was still open though the provider was back.
+    pub(crate) failed_beside_open: u64,
     pub(crate) dispatched_to_parked: u64,
     pub(crate) late_cooldowns: u64,
     pub(crate) limited: u64,
@@ -357,14 +359,21 @@ impl World {
         };
         request.budget.retries = 0;
         let told = self.fleet.explain(&request);
-        let healthy = told.candidates.iter().any(|one| {
-            let id = CredentialId::parse(one.credential.as_deref().unwrap_or_default());
-            one.place.is_some()
-                && id.is_some_and(|id| {
-                    let (provider, credential) = (id.as_bytes()[1].into(), id.as_bytes()[0].into());
-                    self.upstreams.is_healthy(provider, credential, self.now)
-                })
-        });
-        self.seen.failed_beside_healthy += u64::from(healthy);
+        let is_healthy = |credential: Option<&str>| {
+            let id = CredentialId::parse(credential.unwrap_or_default());
+            id.is_some_and(|id| {
+                let (provider, credential) = (id.as_bytes()[1].into(), id.as_bytes()[0].into());
+                self.upstreams.is_healthy(provider, credential, self.now)
+            })
+        };
+        let mut healthy = told
+            .candidates
+            .iter()
+            .filter(|one| is_healthy(one.credential.as_deref()));
+        if healthy.clone().any(|one| one.place.is_some()) {
+            self.seen.failed_beside_healthy += 1;
+        } else if healthy.any(|one| one.reason == "circuit_open") {
+            self.seen.failed_beside_open += 1;
+        }
     }
 }
