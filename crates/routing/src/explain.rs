@@ -4,7 +4,7 @@
 //! Written from what `Fleet::decide` surveyed, which is what routing uses; an explanation can not
 //! disagree with it. Explaining takes no turn and touches no conversation.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use mirk_model::Timestamp;
 use serde::Serialize;
@@ -136,7 +136,12 @@ fn written(asked: String, request: &Request<'_>, decision: &Decision) -> Explana
     };
     let plan = decision.outcome.as_ref().ok();
     let mut candidates = Vec::with_capacity(decision.survey.seen.len());
+    // A route may lead to the same model twice: the first time counts.
+    let mut told = HashSet::with_capacity(decision.survey.entries.len());
     for entry in &decision.survey.entries {
+        if !told.insert(entry.offer.id) {
+            continue;
+        }
         let seen = decision.survey.seen(entry);
         if seen.is_empty() {
             candidates.push(of_model(entry, profile));

@@ -486,6 +486,12 @@ fn an_explanation_tells_every_candidate_and_changes_nothing() {
     );
     let json = serde_json::to_value(&told).unwrap();
     assert_eq!(json["candidates"][2]["until"], at(60_000).to_string());
+    let twice = RouteSpec::in_order("twice", &["a/x", "a/*"]);
+    let doubled = fixture::fleet(&routing, vec![provider("a", &["x"], 3)], vec![twice]);
+    assert_eq!(
+        doubled.explain(&request("twice", &rules)).candidates.len(),
+        3
+    );
     let lost = fleet.explain(&request("nowhere/x", &rules));
     assert_eq!(lost.refused.unwrap().code, "model_unknown");
 }
