@@ -219,6 +219,16 @@ impl Misfit {
     }
 }
 
+/// What is kept of [`Refused`] over a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Features, each with the moment until which it counts as refused.
+    pub features: Vec<(Feature, Timestamp)>,
+    /// The shortest request that was too long, in estimated input tokens, and until when that
+    /// counts.
+    pub length: Option<(u64, Timestamp)>,
+}
+
 /// What a model refused lately. One for each model at a provider, shared by `Arc`.
 #[derive(Debug)]
 pub struct Refused {
@@ -260,6 +270,36 @@ impl Refused {
         self.length.store(shortest, Ordering::Relaxed);
         let end = now.plus_micros(REMEMBERED_FOR).as_micros();
         self.length_until.store(end, Ordering::Relaxed);
+    }
+
+    /// What counts at `now`, for keeping.
+    pub(crate) fn kept(&self, now: Timestamp) -> Kept {
+        let is_over = |until: i64| now.as_micros() >= until;
+        let features = Feature::ALL.iter().zip(&self.features);
+        let features = features
+            .map(|(feature, until)| (*feature, until.load(Ordering::Relaxed)))
+            .filter(|(_, until)| !is_over(*until))
+            .map(|(feature, until)| (feature, Timestamp::from_micros(until)))
+            .collect();
+        let until = self.length_until.load(Ordering::Relaxed);
+        let length = self.length.load(Ordering::Relaxed);
+        let length = (!is_over(until)).then(|| (length, Timestamp::from_micros(until)));
+        Kept { features, length }
+    }
+
+    /// Takes back what was kept, for as long as anything is remembered at most.
+    pub(crate) fn restore(&self, kept: &Kept, now: Timestamp) {
+        let latest = now.plus_micros(REMEMBERED_FOR);
+        for (feature, until) in &kept.features {
+            if let Some(own) = self.features.get(*feature as usize) {
+                own.store((*until).min(latest).as_micros(), Ordering::Relaxed);
+            }
+        }
+        if let Some((length, until)) = kept.length {
+            self.length.store(length, Ordering::Relaxed);
+            self.length_until
+                .store(until.min(latest).as_micros(), Ordering::Relaxed);
+        }
     }
 
     fn features(&self, now: Timestamp) -> Features {

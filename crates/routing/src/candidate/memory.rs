@@ -5,11 +5,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use mirk_model::{ProviderId, TenantId};
+use mirk_model::{ProviderId, TenantId, Timestamp};
 
 use super::{Fleet, FleetSpec};
 use crate::{
-    fit::Refused,
+    fit::{Kept, Refused},
     health::Health,
     sticky::{Fingerprint, Fingerprints, Sticky},
     strategy::Wheel,
@@ -17,6 +17,19 @@ use crate::{
 
 /// The most models of one tenant whose refusals are remembered.
 const MOST_REFUSED: usize = 4_096;
+
+/// What one model at a provider refused lately.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedRow {
+    /// Whose provider.
+    pub tenant: TenantId,
+    /// The provider.
+    pub provider: ProviderId,
+    /// The model's name there.
+    pub model: Arc<str>,
+    /// What it refused.
+    pub kept: Kept,
+}
 
 /// Everything that routing remembers, of all tenants, each apart. One for the process.
 #[derive(Debug)]
@@ -49,6 +62,37 @@ impl Routing {
     /// A fleet for `tenant`, which finds what earlier ones remembered.
     pub fn fleet(&self, tenant: TenantId, spec: FleetSpec) -> Fleet {
         Fleet::build(tenant, spec, (self.memory(tenant), &self.health))
+    }
+
+    /// What models refused lately, as plain rows for a store. Whose turn it is and which
+    /// conversation went where is not worth keeping, and the key of fingerprints never is.
+    pub fn export(&self, now: Timestamp) -> Vec<RefusedRow> {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let rows = tenants.iter().flat_map(|(tenant, memory)| {
+            let refused = memory
+                .refused
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let rows = refused
+                .iter()
+                .map(|((provider, model), refused)| RefusedRow {
+                    tenant: *tenant,
+                    provider: *provider,
+                    model: Arc::clone(model),
+                    kept: refused.kept(now),
+                });
+            rows.collect::<Vec<_>>()
+        });
+        rows.filter(|row| row.kept != Kept::default()).collect()
+    }
+
+    /// Takes back what [`Routing::export`] gave, before the first fleet is made.
+    pub fn import(&self, rows: &[RefusedRow], now: Timestamp) {
+        for row in rows {
+            let memory = self.memory(row.tenant);
+            let refused = memory.make_refused(row.provider, &row.model);
+            refused.restore(&row.kept, now);
+        }
     }
 
     /// Forgets a tenant that was removed.

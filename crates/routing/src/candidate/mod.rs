@@ -17,7 +17,7 @@ use mirk_model::{CredentialId, Operation, Price, ProviderId, TenantId};
 use mirk_provider::kind::Facts as KindFacts;
 
 pub(crate) use memory::Memory;
-pub use memory::Routing;
+pub use memory::{RefusedRow, Routing};
 pub use offer::{Lane, Offer};
 
 use crate::{

@@ -261,3 +261,31 @@ fn every_strategy_is_fair_over_a_hundred_thousand_plans() {
     );
     assert_eq!(firsts(Strategy::FillFirst, |_| {}), [100_000]);
 }
+
+#[test]
+fn what_was_learned_survives_a_restart_and_not_a_day() {
+    let providers = [provider("a", &["x"], 1), provider("b", &["x"], 1)];
+    let routes = [RouteSpec::in_order("r", &["a/x", "b/x"])];
+    let rules = Rules::default();
+    let mut asked = request("r", &rules);
+    asked.need.features = Features::NONE.with(Feature::Tools);
+    asked.need.input = 9_000;
+    let old = routing();
+    let plan = make(&old, &providers, &routes).plan(&asked).unwrap();
+    plan.attempts()[0].offer.refuses(Feature::Tools, NOW);
+    plan.attempts()[1].offer.refuses_length(10_000, NOW);
+    let rows = old.export(NOW);
+    assert_eq!(rows.len(), 2);
+    let new = routing();
+    new.import(&rows, NOW);
+    assert_eq!(new.export(NOW).len(), 2);
+    let fleet = make(&new, &providers, &routes);
+    let first = |asked: &crate::plan::Request<'_>| {
+        let plan = fleet.plan(asked).unwrap();
+        plan.attempts()[0].offer.full_name().to_string()
+    };
+    assert_eq!(first(&asked), "b/x");
+    asked.now = NOW.plus_micros(crate::fit::REMEMBERED_FOR);
+    assert_eq!(first(&asked), "a/x");
+    assert!(new.export(asked.now).is_empty());
+}
