@@ -55,7 +55,8 @@ use crate::{
     body::Waiting,
     dispatch::Asked,
     meter::Meter,
-    plane::Plane,
+    plan::Attempt,
+    plane::{Plane, Tenant},
     relay::KEEP_ALIVE,
 };
 
@@ -251,13 +252,7 @@ impl Gateway {
         let planned = read.and_then(|asked| {
             meter.asked(asked.body.len(), operation);
             let tenant = plane.tenants.get(&admitted.key.tenant);
-            let targets = plan::resolve(tenant, &asked.model, operation)?;
-            for target in &targets {
-                let full = format!("{}/{}", target.upstream.name, target.model);
-                admitted.may_use(&[&asked.model, &target.model, &full])?;
-            }
-            let attempts = plan::attempts(&targets, operation, asked.is_stream)?;
-            Ok((attempts, asked))
+            Ok((planned(tenant, &admitted, &asked)?, asked))
         });
         match planned {
             Ok((attempts, asked)) if attempts.is_empty() => {
@@ -302,6 +297,10 @@ impl Gateway {
         let scanned = json::Head::scan(&body, self.limits.json)?;
         let is_stream = scanned.is_streamed(operation);
         let (model, model_span) = match (path_model, scanned.model) {
+            (Some(model), Some(named)) if bare(&named.name) != bare(&model) => {
+                let words = "The body names another model than the path.";
+                return Err(Problem::new(Kind::BadRequest, words).about("model"));
+            }
             (Some(model), _) => (model, None),
             (None, named) if matches!(operation, Operation::Prompt | Operation::PromptStream) => {
                 (prompted(&body, named), None)
@@ -393,6 +392,11 @@ impl Gateway {
     }
 }
 
+/// A model's name without the collection that Gemini's names begin with.
+fn bare(model: &str) -> &str {
+    model.strip_prefix("models/").unwrap_or(model)
+}
+
 /// The answer to a count that no provider makes: an estimate, said to be one.
 fn counted_here(asked: &Asked, mut meter: Meter, request_id: &str) -> Response<Body> {
     let text = String::from_utf8_lossy(&asked.body);
@@ -413,6 +417,20 @@ fn counted_here(asked: &Asked, mut meter: Meter, request_id: &str) -> Response<B
     );
     mark(headers, request_id);
     response
+}
+
+/// The attempts that a request may lead to, all of them with models that its key may use.
+fn planned(
+    tenant: Option<&Tenant>,
+    admitted: &Admitted,
+    asked: &Asked,
+) -> Result<Vec<Attempt>, Problem> {
+    let targets = plan::resolve(tenant, &asked.model, asked.operation)?;
+    for target in &targets {
+        let full = format!("{}/{}", target.upstream.name, target.model);
+        admitted.may_use(&[&asked.model, &target.model, &full])?;
+    }
+    plan::attempts(&targets, asked.operation, asked.is_stream)
 }
 
 /// The model of one of ClawPipe's calls, which name provider and model apart, and may name

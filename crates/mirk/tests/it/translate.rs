@@ -1,9 +1,5 @@
 //! Clients of every dialect in front of providers of every other: over sockets, with the built binary.
 #![cfg(test)]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the pauses of scripted answers are real"
-)]
 
 use std::time::Duration;
 
@@ -13,7 +9,7 @@ use mirk_model::Dialect;
 
 use crate::{
     live::{Live, Row},
-    talk::{End, Piece, Speech, last_event_is_error},
+    talk::{End, Piece, Speech, last_event_is_error, until},
 };
 
 /// Those that have a counterpart in every dialect.
@@ -260,4 +256,145 @@ fn the_first_event_goes_out_before_the_second_comes_in() {
             }
         }
     });
+}
+
+#[test]
+fn t28_a_client_that_leaves_ends_the_call_to_the_provider() {
+    with_each_pair(|live, client, provider, _| {
+        let (path, body) = client.request_named(&format!("{provider}/m"), false, "hello");
+        assert_eq!(live.client().ask(&live.key, &path, &body).head.status, 200);
+        let before = live.sim.cancelled();
+        for is_stream in [true, false] {
+            let named = format!("{provider}/sim-slow");
+            let (path, body) = client.request_named(&named, is_stream, "one two three four five");
+            let mut asking = live.client();
+            asking.post(&live.key, &path, &body);
+            let is_under_way = until(Duration::from_secs(5), || live.sim.live() > 0);
+            assert!(is_under_way.is_some(), "{client:?} at {provider}");
+            drop(asking);
+            let has_ended = until(Duration::from_secs(5), || live.sim.live() == 0);
+            assert!(has_ended.is_some(), "{client:?} at {provider} goes on");
+        }
+        assert!(live.sim.cancelled() > before, "{client:?} at {provider}");
+    });
+}
+
+#[test]
+fn t29_a_body_that_names_another_model_than_the_path_is_refused() {
+    let live = Live::start();
+    let path = "/v1beta/models/gem/one:generateContent";
+    let body = |model: &str| {
+        format!(
+            r#"{{"model":"{model}","contents":[{{"role":"user","parts":[{{"text":"hello"}}]}}]}}"#
+        )
+    };
+    let asked = |model: &str| live.client().ask(&live.key, path, body(model).as_bytes());
+    assert_eq!(asked("gem/two").head.status, 400);
+    assert_eq!(asked("models/gem/one").head.status, 200);
+    assert_eq!(asked("gem/one").head.status, 200);
+}
+
+#[test]
+fn t30_what_is_not_built_is_not_there_and_reaches_no_provider() {
+    let live = Live::start();
+    for path in [
+        "/v1/images/generations",
+        "/v1/audio/transcriptions",
+        "/v1/audio/speech",
+        "/v1/files",
+        "/v1/batches",
+        "/v1/rerank",
+        "/v1/moderations",
+        "/v1/messages/batches",
+        "/v1/responses/resp_1/cancel",
+    ] {
+        let answer = live.client().ask(&live.key, path, b"{\"model\":\"oai/m\"}");
+        assert_eq!(answer.head.status, 404, "{path}");
+    }
+    assert!(live.sim.requests().is_empty());
+}
+
+#[test]
+fn t22_tokens_are_counted_by_the_provider_or_estimated_and_said_to_be() {
+    let live = Live::start();
+    let messages = |model: &str| {
+        format!(
+            r#"{{"model":"{model}","messages":[{{"role":"user","content":"How many tokens are these?"}}]}}"#
+        )
+    };
+    let count = |path: &str, body: &str| {
+        let answer = live.client().ask(&live.key, path, body.as_bytes());
+        assert_eq!(answer.head.status, 200, "{path}: {}", answer.text());
+        let said: serde_json::Value = serde_json::from_str(&answer.text()).unwrap();
+        let tokens = said["input_tokens"]
+            .as_u64()
+            .or(said["totalTokens"].as_u64());
+        let transforms = answer.head.header("x-mirk-transforms").unwrap_or_default();
+        (tokens.unwrap(), transforms.to_owned())
+    };
+    let path = "/v1/messages/count_tokens";
+    let (by_anthropic, transforms) = count(path, &messages("ant/m"));
+    assert!(
+        by_anthropic > 0 && !transforms.contains("translated"),
+        "{transforms}"
+    );
+    let (by_gemini, transforms) = count(path, &messages("gem/m"));
+    assert!(
+        by_gemini > 0 && transforms.starts_with("translated:anthropic>gemini"),
+        "{transforms}"
+    );
+    let (estimated, transforms) = count(path, &messages("oai/m"));
+    assert!(estimated > 0);
+    assert_eq!(transforms, "estimated:tokens");
+    let body = r#"{"contents":[{"role":"user","parts":[{"text":"How many tokens are these?"}]}]}"#;
+    let (by_anthropic, transforms) = count("/v1beta/models/ant/m:countTokens", body);
+    assert!(by_anthropic > 0 && transforms.starts_with("translated:gemini>anthropic"));
+}
+
+#[test]
+fn embeddings_are_translated_and_keep_their_numbers() {
+    let live = Live::start();
+    let asked = |path: &str, body: &str| {
+        let answer = live.client().ask(&live.key, path, body.as_bytes());
+        assert_eq!(answer.head.status, 200, "{path}: {}", answer.text());
+        serde_json::from_str::<serde_json::Value>(&answer.text()).unwrap()
+    };
+    let own = asked(
+        "/v1beta/models/gem/m:embedContent",
+        r#"{"content":{"parts":[{"text":"a"}]}}"#,
+    );
+    let own = own["embedding"]["values"].as_array().unwrap().clone();
+    let translated = asked(
+        "/v1/embeddings",
+        r#"{"model":"gem/m","input":["a","b"],"encoding_format":"float"}"#,
+    );
+    assert_eq!(translated["data"][0]["embedding"].as_array().unwrap(), &own);
+    assert_eq!(translated["data"].as_array().unwrap().len(), 2);
+    let translated = asked("/api/embed", r#"{"model":"gem/m","input":"a"}"#);
+    assert_eq!(translated["embeddings"][0].as_array().unwrap(), &own);
+    let body = br#"{"model":"gem/m","input":[1,2,3]}"#;
+    let refused = live.client().ask(&live.key, "/v1/embeddings", body);
+    assert_eq!(refused.head.status, 400);
+    assert!(refused.text().contains("input"), "{}", refused.text());
+}
+
+#[test]
+fn clawpipes_calls_are_answered_in_its_own_form() {
+    let live = Live::start();
+    let body =
+        br#"{"prompt":"reply with \"one two\"","provider":"ant","model":"m","maxTokens":50}"#;
+    let answer = live.client().ask(&live.key, "/v1/prompt", body);
+    assert_eq!(answer.head.status, 200, "{}", answer.text());
+    let said: serde_json::Value = serde_json::from_str(&answer.text()).unwrap();
+    assert_eq!(said["text"], "one two");
+    assert!(said["tokensIn"].as_u64() > Some(0) && said["tokensOut"].as_u64() > Some(0));
+    assert!(said["latencyMs"].is_u64());
+    let answer = live.client().ask(&live.key, "/v1/stream", body);
+    assert_eq!(answer.head.status, 200, "{}", answer.text());
+    let text: String = answer
+        .text()
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: ").map(str::to_owned))
+        .collect();
+    assert_eq!(text, "one two[DONE]", "{}", answer.text());
 }
