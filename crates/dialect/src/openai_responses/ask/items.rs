@@ -118,9 +118,6 @@ fn read_item<'a>(value: Value<'a>, ask: &mut Ask<'a>, notes: &mut Notes) -> Resu
         }
         "function_call" | "custom_tool_call" => {
             let call = call(&mut members, kind == "custom_tool_call")?;
-            if call.name.is_empty() {
-                return Err(Misread::here("is empty").inside("name"));
-            }
             push(ask, Role::Assistant, PartKind::Call(call));
         }
         "function_call_output" | "custom_tool_call_output" => {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Members that are known and have no counterpart anywhere else.
-const OWN: [&str; 14] = [
+const OWN: [&str; 12] = [
     "truncation",
     "max_tool_calls",
     "prompt",
@@ -31,8 +31,6 @@ const OWN: [&str; 14] = [
     "moderation",
     "multi_agent",
     "generate",
-    "tool_resources",
-    "include_obfuscation",
 ];
 
 /// What of `include` is understood; the rest is about tools that OpenAI runs itself.

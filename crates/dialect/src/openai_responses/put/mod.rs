@@ -24,6 +24,9 @@ const SHARED: [&str; 3] = [
     "prompt_cache_options",
 ];
 
+/// OpenAI's service tiers. Others have words of their own, which it refuses.
+const TIERS: [&str; 5] = ["auto", "default", "flex", "scale", "priority"];
+
 /// Writes a request.
 pub(super) fn write(ask: &Ask<'_>, traits: &Traits, notes: &mut Notes) -> Result<Vec<u8>, Problem> {
     let mut out = Vec::new();
@@ -225,7 +228,14 @@ fn write_rest(
     }
     body.maybe_text("user", ask.user.as_ref().map(Text::as_str));
     body.maybe_raw("metadata", ask.metadata.as_ref().map(Text::as_str));
-    body.maybe_text("service_tier", ask.service_tier.as_ref().map(Text::as_str));
+    if let Some(tier) = &ask.service_tier {
+        let is_own = notes.client() == Dialect::OpenAiResponses;
+        if is_own || TIERS.contains(&tier.as_str()) {
+            body.text("service_tier", tier.as_str());
+        } else {
+            notes.lose(Feature::ServiceTier)?;
+        }
+    }
     body.maybe_text("prompt_cache_key", ask.cache_key.as_ref().map(Text::as_str));
     if ask.cache.is_some() {
         notes.lose(Feature::CacheMarks)?;

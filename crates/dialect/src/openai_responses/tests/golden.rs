@@ -36,7 +36,6 @@ fn every_golden_request_is_read_or_refused_with_its_place() {
         ("input_empty_list", "input"),
         ("input_empty_string", "input"),
         ("local_shell_and_computer", "input[1]"),
-        ("nameless_call", "input[1].name"),
         // Chat's body: the bridge reads it as such.
         ("shape_chat_body", "input"),
         ("surrogates_and_controls", "input"),

@@ -3,6 +3,7 @@
 mod asks;
 mod generate;
 mod golden;
+mod golden_streams;
 mod puts;
 mod replies;
 mod rounds;

@@ -120,6 +120,17 @@ fn t25_what_the_model_does_not_take_is_left_out_by_name() {
 }
 
 #[test]
+fn words_for_a_tier_that_only_another_provider_has_are_left_out_by_name() {
+    let mut ask = question();
+    for (tier, is_kept) in [("auto", true), ("flex", true), ("standard_only", false)] {
+        ask.service_tier = Some(Text::from(tier));
+        let (body, notes) = written(&ask, &Traits::default(), Dialect::Anthropic);
+        assert_eq!(body.contains(tier), is_kept, "{tier}");
+        assert_eq!(notes.said().is_empty(), is_kept, "{tier}");
+    }
+}
+
+#[test]
 fn t11_foreign_signatures_stay_behind_and_that_is_named() {
     let mut ask = question();
     let state = |origin| {

@@ -9,7 +9,7 @@ fn told(data: &[&str]) -> Vec<String> {
     events(data).unwrap().iter().map(short).collect()
 }
 
-fn short(event: &Event<'_>) -> String {
+pub(super) fn short(event: &Event<'_>) -> String {
     match event {
         Event::Start { id, .. } => format!("start {}", id.as_str()),
         Event::Text { text, .. } => format!("text {}", text.as_str()),
