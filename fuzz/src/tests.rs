@@ -57,7 +57,12 @@ fn planted(target: &'static Target, inputs: u64) -> Outcome {
         workers: 2,
         bounds: Bounds {
             slow: Duration::from_millis(100),
-            give_up: Duration::from_millis(500),
+            // Only what hangs is given up: a busy machine makes the rest wait.
+            give_up: if target.name == HANGS.name {
+                Duration::from_millis(500)
+            } else {
+                Duration::from_mins(1)
+            },
             allocation: 1 << 20,
         },
         artifacts: artifacts.clone(),
@@ -89,7 +94,7 @@ fn a_planted_panic_is_found_with_its_place() {
 #[test]
 fn a_planted_slow_input_is_found() {
     let outcome = planted(&SLOW, 12);
-    assert!(outcome.slowest >= Duration::from_millis(150));
+    assert!(outcome.slowest >= Duration::from_millis(100));
     let is_slow = |fault: &Fault| matches!(fault, Fault::Slow(_));
     assert!(
         outcome

@@ -8,8 +8,10 @@
 
 mod admit;
 mod arrive;
+mod asked;
 mod attempt;
 mod body;
+mod counted;
 mod dispatch;
 mod egress;
 mod limits;
@@ -27,13 +29,7 @@ use std::{sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request};
 use hyper::body::Incoming;
-use mirk_dialect::{
-    endpoint::What,
-    json,
-    problem::render,
-    tap::{Tapped, estimate},
-    tokens,
-};
+use mirk_dialect::{endpoint::What, json, problem::render, tap::estimate};
 use mirk_model::{
     Clock, Dialect, Entropy, Exchange, Kind, Operation, Outcome, Problem, Scope, Usage,
 };
@@ -55,8 +51,7 @@ use crate::{
     body::Waiting,
     dispatch::Asked,
     meter::Meter,
-    plan::Attempt,
-    plane::{Plane, Tenant},
+    plane::Plane,
     relay::KEEP_ALIVE,
 };
 
@@ -252,11 +247,11 @@ impl Gateway {
         let planned = read.and_then(|asked| {
             meter.asked(asked.body.len(), operation);
             let tenant = plane.tenants.get(&admitted.key.tenant);
-            Ok((planned(tenant, &admitted, &asked)?, asked))
+            Ok((plan::plan(tenant, &admitted, &asked)?, asked))
         });
         match planned {
             Ok((attempts, asked)) if attempts.is_empty() => {
-                Ok(counted_here(&asked, meter, &arrival.id.text()))
+                Ok(counted::here(&asked, meter, &arrival.id.text()))
             }
             Ok((attempts, asked)) => {
                 let context = Context {
@@ -296,22 +291,7 @@ impl Gateway {
         let (head, body) = arrive::body(request, self.limits.body).await?;
         let scanned = json::Head::scan(&body, self.limits.json)?;
         let is_stream = scanned.is_streamed(operation);
-        let (model, model_span) = match (path_model, scanned.model) {
-            (Some(model), Some(named)) if bare(&named.name) != bare(&model) => {
-                let words = "The body names another model than the path.";
-                return Err(Problem::new(Kind::BadRequest, words).about("model"));
-            }
-            (Some(model), _) => (model, None),
-            (None, named) if matches!(operation, Operation::Prompt | Operation::PromptStream) => {
-                (prompted(&body, named), None)
-            }
-            (None, Some(model)) => (model.name, Some(model.token)),
-            (None, None) => {
-                return Err(
-                    Problem::new(Kind::BadRequest, "The body names no model.").about("model")
-                );
-            }
-        };
+        let (model, model_span) = asked::model(operation, path_model, scanned.model, &body)?;
         let output = if operation.is_count() || operation.is_embedding() {
             0
         } else {
@@ -389,67 +369,6 @@ impl Gateway {
             first_byte_us: None,
             total_us: self.clock.mono().saturating_sub(stamp.mono) / 1_000,
         });
-    }
-}
-
-/// A model's name without the collection that Gemini's names begin with.
-fn bare(model: &str) -> &str {
-    model.strip_prefix("models/").unwrap_or(model)
-}
-
-/// The answer to a count that no provider makes: an estimate, said to be one.
-fn counted_here(asked: &Asked, mut meter: Meter, request_id: &str) -> Response<Body> {
-    let text = String::from_utf8_lossy(&asked.body);
-    let tokens = tokens::estimate(asked.operation, &text);
-    meter.status(StatusCode::OK.as_u16());
-    meter.first_byte();
-    meter.finish(Outcome::Ok, &Tapped::default());
-    let body = tokens::count_reply(asked.operation, tokens);
-    let mut response = Response::new(Body::whole(body));
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.insert(
-        "x-mirk-transforms",
-        HeaderValue::from_static("estimated:tokens"),
-    );
-    mark(headers, request_id);
-    response
-}
-
-/// The attempts that a request may lead to, all of them with models that its key may use.
-fn planned(
-    tenant: Option<&Tenant>,
-    admitted: &Admitted,
-    asked: &Asked,
-) -> Result<Vec<Attempt>, Problem> {
-    let targets = plan::resolve(tenant, &asked.model, asked.operation)?;
-    for target in &targets {
-        let full = format!("{}/{}", target.upstream.name, target.model);
-        admitted.may_use(&[&asked.model, &target.model, &full])?;
-    }
-    plan::attempts(&targets, asked.operation, asked.is_stream)
-}
-
-/// The model of one of ClawPipe's calls, which name provider and model apart, and may name
-/// neither.
-fn prompted(body: &[u8], named: Option<json::ModelName>) -> String {
-    let provider = std::str::from_utf8(body)
-        .ok()
-        .and_then(|body| {
-            json::Value::parse(body)
-                .ok()?
-                .members()
-                .ok()?
-                .take("provider")
-        })
-        .and_then(|provider| provider.text().ok());
-    match (provider, named) {
-        (Some(provider), Some(model)) => format!("{}/{}", provider.as_str(), model.name),
-        (None, Some(model)) => model.name,
-        (_, None) => "auto".to_owned(),
     }
 }
 

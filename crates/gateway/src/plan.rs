@@ -7,6 +7,7 @@ use mirk_model::{Kind, Operation, Problem};
 use mirk_provider::{catalog, kind::Listed, traits};
 
 use crate::{
+    admit::Admitted,
     dispatch::Asked,
     plane::{Credential, Operations, Tenant, Upstream},
 };
@@ -50,7 +51,7 @@ const MOST_ATTEMPTS: usize = 8;
 
 /// Where a model's name leads, in order: an alias, then `provider/model`, then a bare name that
 /// exactly one provider has.
-pub(crate) fn resolve(
+fn resolve(
     tenant: Option<&Tenant>,
     name: &str,
     operation: Operation,
@@ -161,9 +162,23 @@ fn not_found(words: &'static str) -> Problem {
     Problem::new(Kind::ModelNotFound, words).about("model")
 }
 
+/// The attempts that a request may lead to, all of them with models that its key may use.
+pub(crate) fn plan(
+    tenant: Option<&Tenant>,
+    admitted: &Admitted,
+    asked: &Asked,
+) -> Result<Vec<Attempt>, Problem> {
+    let targets = resolve(tenant, &asked.model, asked.operation)?;
+    for target in &targets {
+        let full = format!("{}/{}", target.upstream.name, target.model);
+        admitted.may_use(&[&asked.model, &target.model, &full])?;
+    }
+    attempts(&targets, asked.operation, asked.is_stream)
+}
+
 /// The attempts for `targets`: every credential of each, starting with the one whose turn it
 /// is; those that are cooling down come last. None for a count that no provider makes.
-pub(crate) fn attempts(
+fn attempts(
     targets: &[Target],
     operation: Operation,
     is_stream: bool,

@@ -43,16 +43,26 @@ fn every_stream_in_every_dialect_is_as_it_was_looked_at() {
     assert!(count >= 35, "only {count} fixtures");
 }
 
-/// Every recorded stream of `upstream`, for every client, cut at every byte, is one translation.
+/// Every recorded stream of `upstream`, cut at every byte, is one translation. Where it is cut
+/// concerns only what reads it, so the clients take turns; all of them get it byte by byte.
 fn is_the_same_however_cut(upstream: Dialect) {
     let folder = DIALECTS.iter().find(|(dialect, _)| *dialect == upstream);
-    for (name, body) in fixtures("streams", folder.unwrap().1) {
-        for (client, target) in DIALECTS {
-            if upstream == client {
+    let clients: Vec<_> = DIALECTS
+        .into_iter()
+        .filter(|(client, _)| *client != upstream)
+        .collect();
+    for (number, (name, body)) in fixtures("streams", folder.unwrap().1).iter().enumerate() {
+        for (place, (client, target)) in clients.iter().enumerate() {
+            let way = way(*client, upstream, true);
+            let whole = translated(&way, &[body]);
+            let bytes: Vec<_> = body.chunks(1).collect();
+            assert!(
+                translated(&way, &bytes) == whole,
+                "{name} for {target} differs byte by byte"
+            );
+            if place != number % clients.len() {
                 continue;
             }
-            let way = way(client, upstream, true);
-            let whole = translated(&way, &[&body]);
             for at in 1..body.len() {
                 let (front, back) = body.split_at(at);
                 assert!(
@@ -60,11 +70,6 @@ fn is_the_same_however_cut(upstream: Dialect) {
                     "{name} for {target} differs when cut at {at}"
                 );
             }
-            let bytes: Vec<_> = body.chunks(1).collect();
-            assert!(
-                translated(&way, &bytes) == whole,
-                "{name} for {target} differs byte by byte"
-            );
         }
     }
 }

@@ -276,7 +276,7 @@ fn the_inventory_says_what_the_database_keeps() {
 fn translation_page() -> String {
     let mut page = String::from(
         "# Translation\n\n\
-         Made of `crates/dialect/src/loss.rs`; `UPDATE=1 cargo test -p mirk --test it docs` writes it anew.\n\n\
+         Made of `crates/dialect/src/loss/table.rs`; `UPDATE=1 cargo test -p mirk --test it docs` writes it anew.\n\n\
          A request goes to a provider that speaks its dialect as the bytes that came in. Where no such provider has the\n\
          model, Mirk says the same in a dialect that the provider speaks, and its answer in the client's. Then\n\
          `x-mirk-transforms` begins with `translated:<from>><to>`, and names all that was lost on the way:\n\n\

@@ -1,3 +1,5 @@
+//! What is known of models, by their names.
+
 use super::*;
 use crate::kind::by_name;
 

@@ -2,32 +2,28 @@
 //!
 //! Invariant: nothing is tried again after the first byte of an answer went to the client.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+mod refused;
+mod whole;
+
+use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use mirk_dialect::{
-    bridge::{self, Way},
-    problem::render_failure,
-    scrub::scrub,
-    tap::Tap,
-};
-use mirk_model::{AuditEntry, Kind, Operation, Outcome, Problem};
+use mirk_dialect::{bridge::Way, tap::Tap};
+use mirk_model::{AuditEntry, Kind, Operation, Problem};
 use mirk_store::{Batch, Db};
 use tokio::sync::oneshot;
 
+use self::refused::retry_after;
 use crate::{
     Gateway,
     admit::Admitted,
     dispatch::{self, Asked, Failed, Sent},
-    egress::{SendError, UpstreamBody},
+    egress::SendError,
     meter::{Meter, Served},
     plan::Attempt,
     relay::{Leg, Relay},
-    translate::{self, MOST_ANSWER},
+    translate,
 };
 
 /// An upstream's answer, chosen.
@@ -87,15 +83,6 @@ pub(crate) struct Planned {
     pub(crate) meter: Meter,
     pub(crate) context: Context,
 }
-
-/// The most of an error's body that is read.
-const MOST_ERROR: usize = 1024 * 1024;
-
-/// How long a credential rests when its provider does not say.
-const PARKED: Duration = Duration::from_secs(30);
-
-/// The longest that a provider can make a credential rest.
-const PARKED_AT_MOST: Duration = Duration::from_hours(1);
 
 /// One attempt's result.
 enum Tried {
@@ -268,51 +255,6 @@ impl Side<'_> {
             expires: self.context.expires,
         }
     }
-
-    /// Reads an answer whole and translates it.
-    async fn answered(
-        self,
-        head: Head,
-        (body, mut tap): (UpstreamBody, Tap),
-        mut way: Way,
-        mut meter: Meter,
-    ) -> Tried {
-        let broke = |words: &'static str| Problem::new(Kind::UpstreamMalformed, words);
-        let idle = self.gateway.egress.timeouts().idle;
-        let text = match read_whole(body, &mut tap, idle).await {
-            Ok(text) => text,
-            Err(problem) => return Tried::Final(problem, meter),
-        };
-        let tapped = tap.finish();
-        if tapped.error_in_band {
-            return Tried::NextProblem(disguised(&text), meter);
-        }
-        way.manner.latency_ms = meter.elapsed_ms();
-        let translated = if self.asked.is_stream {
-            let (mut stream, mut out) = (way.stream(), Vec::new());
-            stream.whole(&text, &mut out).map(|()| out)
-        } else {
-            way.reply(&text)
-        };
-        let Ok(body) = translated else {
-            meter.finish(Outcome::Failed, &tapped);
-            let problem = broke("The provider's answer is not what its dialect has.");
-            return Tried::Chosen(whole(
-                Head {
-                    status: StatusCode::BAD_GATEWAY,
-                    ..head
-                },
-                Bytes::new(),
-                problem,
-            ));
-        };
-        meter.first_byte();
-        meter.finish(Outcome::Ok, &tapped);
-        Tried::Chosen(Attempted::Ready {
-            head,
-            body: body.into(),
-        })
-    }
 }
 
 /// Looks at the beginning of a stream where there is still another target, or where it may be an
@@ -338,36 +280,6 @@ async fn committed(
         };
     }
     Tried::Chosen(Attempted::Relay { head, relay })
-}
-
-async fn read_whole(
-    mut body: UpstreamBody,
-    tap: &mut Tap,
-    idle: Duration,
-) -> Result<Vec<u8>, Problem> {
-    let mut text = Vec::new();
-    loop {
-        let piece = std::future::poll_fn(|cx| body.poll_piece(cx));
-        match tokio::time::timeout(idle, piece).await {
-            Ok(Some(Ok(piece))) => {
-                let has_room = text.len() + piece.len() <= MOST_ANSWER;
-                if !has_room || tap.feed(&piece).is_err() {
-                    let words = "The provider's answer is too large to be translated.";
-                    return Err(Problem::new(Kind::UpstreamMalformed, words));
-                }
-                text.extend_from_slice(&piece);
-            }
-            Ok(None) => return Ok(text),
-            Ok(Some(Err(_broken))) => {
-                let words = "The provider broke off in the middle of its answer.";
-                return Err(Problem::new(Kind::UpstreamUnreachable, words));
-            }
-            Err(_elapsed) => {
-                let words = "The provider fell silent in the middle of its answer.";
-                return Err(Problem::new(Kind::UpstreamTimeout, words));
-            }
-        }
-    }
 }
 
 /// Whether the provider may have done what was asked, so that to ask another might be to pay
@@ -487,74 +399,6 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case(b"application/json"))
 }
 
-impl Side<'_> {
-    /// An error of the provider: passed on in its own words, but for credentials.
-    async fn refused(
-        self,
-        attempt: &Attempt,
-        (mut head, body): (Head, UpstreamBody),
-        headers: &HeaderMap,
-        (mut meter, secret): (Meter, Option<&[u8]>),
-    ) -> Tried {
-        let status = head.status.as_u16();
-        let wait = retry_after(headers);
-        if matches!(status, 401 | 403) {
-            attempt.credential.pool.park(PARKED);
-            let words = "The provider refused the stored credential. Replace it with \
-                         `mirk credential add`.";
-            meter.status(Kind::UpstreamAuth.status());
-            return Tried::NextProblem(Problem::new(Kind::UpstreamAuth, words), meter);
-        }
-        let text = read_error(body).await;
-        let mut text = Bytes::from(scrub(&text, secret).into_owned());
-        // A server that has the path and not the model says so.
-        let is_no_path = matches!(status, 404 | 405 | 501) && !speaks_of_model(&text);
-        head.headers.remove(header::CONTENT_LENGTH);
-        if attempt.operation != self.asked.operation {
-            let failure = bridge::failure(status, &text);
-            let dialect = self.asked.operation.dialect();
-            let (status, body) = render_failure(dialect, &failure, &self.context.request_id);
-            head.status = StatusCode::from_u16(status).unwrap_or(head.status);
-            let json = HeaderValue::from_static("application/json");
-            head.headers.insert(header::CONTENT_TYPE, json);
-            text = body;
-        }
-        let mut problem = Problem::new(
-            problem_kind(status),
-            format!("The provider answered with status {status}."),
-        );
-        problem.retry_after = wait;
-        let attempted = whole(head, text, problem);
-        if status == 429 {
-            let wait = wait.unwrap_or(PARKED).min(PARKED_AT_MOST);
-            attempt.credential.pool.park(wait);
-        }
-        if matches!(status, 408 | 409 | 429 | 500..=599) && status != 501 {
-            return Tried::Next(attempted, meter);
-        }
-        if is_no_path && let Some(operation) = attempt.stand_in(self.asked) {
-            return Tried::Instead(operation, attempted, meter);
-        }
-        meter.fail();
-        Tried::Chosen(attempted)
-    }
-}
-
-/// Whether an error is about a model.
-fn speaks_of_model(text: &[u8]) -> bool {
-    let words = bridge::failure(404, text);
-    words.message.to_ascii_lowercase().contains("model") || words.code.contains("model")
-}
-
-const fn problem_kind(status: u16) -> Kind {
-    match status {
-        429 => Kind::RateLimited,
-        408 | 504 => Kind::UpstreamTimeout,
-        503 | 529 => Kind::Overloaded,
-        _ => Kind::UpstreamMalformed,
-    }
-}
-
 fn whole(head: Head, body: Bytes, problem: Problem) -> Attempted {
     Attempted::Whole {
         head,
@@ -577,28 +421,4 @@ fn disguised(text: &[u8]) -> Problem {
         kind,
         "The provider answered with an error where a stream was asked for.",
     )
-}
-
-async fn read_error(mut body: UpstreamBody) -> Bytes {
-    let mut text = Vec::new();
-    while let Some(Ok(piece)) = std::future::poll_fn(|cx| body.poll_piece(cx)).await {
-        let room = MOST_ERROR.saturating_sub(text.len());
-        text.extend(piece.iter().take(room));
-        if text.len() >= MOST_ERROR {
-            break;
-        }
-    }
-    text.into()
-}
-
-/// Seconds, as every provider sends it; a date is left to the client to read.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers
-        .get(header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds).min(PARKED_AT_MOST))
 }
