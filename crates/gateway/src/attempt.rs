@@ -22,8 +22,9 @@ use tokio::sync::oneshot;
 use crate::{
     Gateway,
     admit::Admitted,
-    dispatch::{self, Asked, Failed, Sent},
+    dispatch::{Asked, Failed, Sent},
     egress::{SendError, UpstreamBody},
+    login,
     meter::{Meter, Served},
     plan::Attempt,
     relay::{Leg, Relay},
@@ -210,8 +211,7 @@ impl Side<'_> {
             Err(problem) => return Tried::Final(problem, meter),
         };
         let (way, transforms) = (outgoing.way.clone(), outgoing.transforms.clone());
-        let now = gateway.clock.mono();
-        let sent = dispatch::send(&gateway.egress, &gateway.vault, (attempt, now), outgoing).await;
+        let sent = login::send(gateway, attempt, outgoing).await;
         let Sent { answer, secret } = match sent {
             Ok(sent) => sent,
             Err(failed) => return unsent(gateway, attempt, (failed, asked), meter).await,
@@ -391,6 +391,7 @@ async fn unsent(
             }
             Tried::Final(problem, meter)
         }
+        Failed::Credential(problem) => Tried::NextProblem(problem, meter),
         Failed::There(error) if is_unclear(&error, asked) => Tried::Final(error.into(), meter),
         Failed::There(error) => Tried::NextProblem(error.into(), meter),
     }
@@ -506,7 +507,8 @@ impl Side<'_> {
             return Tried::NextProblem(Problem::new(Kind::UpstreamAuth, words), meter);
         }
         let text = read_error(body).await;
-        let mut text = Bytes::from(scrub(&text, secret).into_owned());
+        let text = attempt.credential.mask(scrub(&text, secret));
+        let mut text = Bytes::from(text.into_owned());
         // A server that has the path and not the model says so.
         let is_no_path = matches!(status, 404 | 405 | 501) && !speaks_of_model(&text);
         head.headers.remove(header::CONTENT_LENGTH);

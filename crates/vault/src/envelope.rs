@@ -35,6 +35,10 @@ pub enum SealKind {
     WebhookSecret = 6,
     /// The private key of a certificate authority.
     CaKey = 7,
+    /// A [`Login`](crate::Login): OAuth tokens and what renews them.
+    Login = 8,
+    /// A [`Pointer`](crate::Pointer) to another program's tokens.
+    Pointer = 9,
 }
 
 impl SealKind {
