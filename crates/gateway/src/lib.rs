@@ -47,7 +47,7 @@ pub use body::Body;
 pub use egress::{Egress, Roots, Timeouts};
 pub use login::{Pointed, PointedError, Pointers};
 pub use meter::Ledger;
-pub use probe::{Probe, check_origin, probe};
+pub use probe::{Presented, Probe, check_origin, probe};
 pub use relay::BrokenOff;
 
 use crate::{

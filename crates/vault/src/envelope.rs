@@ -3,7 +3,7 @@
 //! Invariant: whatever is wrong with a ciphertext, the caller learns one thing only, that it
 //! could not be opened here.
 
-use mirk_model::{DekId, Entropy, Secret};
+use mirk_model::{CredentialKind, DekId, Entropy, Secret};
 
 use crate::cipher::{self, HEADER_BYTES, Lead, TAG_BYTES};
 use crate::{Place, Vault};
@@ -42,6 +42,15 @@ pub enum SealKind {
 }
 
 impl SealKind {
+    /// What is under the seal of a credential of this kind.
+    pub const fn of(kind: CredentialKind) -> Self {
+        match kind {
+            CredentialKind::Key => Self::ProviderKey,
+            CredentialKind::OAuth => Self::Login,
+            CredentialKind::Reference => Self::Pointer,
+        }
+    }
+
     /// The kind's number in the ciphertext.
     pub const fn number(self) -> u8 {
         self as u8
