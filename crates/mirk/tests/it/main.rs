@@ -17,6 +17,7 @@ mod keyring;
 mod keys;
 mod live;
 mod map;
+mod oauth;
 mod root;
 mod ssrf;
 mod stream;
