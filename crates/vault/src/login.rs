@@ -105,7 +105,7 @@ impl Pointer {
     /// The form that is sealed: a path tells about people.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let parts = [&self.program, &self.file, &self.profile];
-        fields(&parts.map(|part| part.as_bytes()))
+        fields(&parts.map(String::as_bytes))
     }
 
     /// Reads what [`Pointer::to_bytes`] made.

@@ -176,17 +176,7 @@ fn invalid(words: &'static str) -> Problem {
 fn read(act: &Act<'_>, text: &str) -> Result<Login, Problem> {
     let now = act.control.clock.now();
     if !text.trim_start().starts_with('{') {
-        // A token alone, as `claude setup-token` prints one.
-        return Ok(Login {
-            access: Secret::new(text.to_owned()),
-            refresh: None,
-            issued_at: now,
-            expires_at: None,
-            endpoint: String::new(),
-            client_id: String::new(),
-            scopes: String::new(),
-            manner: Manner::Form,
-        });
+        return Ok(alone(text, now));
     }
     // Serde's words can quote the input, which is secret.
     let given: Given = serde_json::from_str(text).map_err(|_quoted| {
@@ -237,6 +227,20 @@ fn read(act: &Act<'_>, text: &str) -> Result<Login, Problem> {
         scopes,
         manner,
     })
+}
+
+/// A token alone, as `claude setup-token` prints one.
+fn alone(token: &str, now: Timestamp) -> Login {
+    Login {
+        access: Secret::new(token.to_owned()),
+        refresh: None,
+        issued_at: now,
+        expires_at: None,
+        endpoint: String::new(),
+        client_id: String::new(),
+        scopes: String::new(),
+        manner: Manner::Form,
+    }
 }
 
 impl Moment {

@@ -43,6 +43,8 @@ struct State {
     /// The only refresh token that is good.
     current: String,
     count: u32,
+    /// When the tokens expire that its owner was given, in seconds since 1970.
+    expiry: u64,
 }
 
 /// A token endpoint whose refresh tokens are good once.
@@ -61,6 +63,7 @@ impl Endpoint {
             asked: vec![],
             current: refresh(0),
             count: 0,
+            expiry: 0,
         };
         let endpoint = Self {
             url,
@@ -104,6 +107,10 @@ impl Endpoint {
         self.state.lock().unwrap().asked.len()
     }
 
+    fn expiry(&self) -> u64 {
+        self.state.lock().unwrap().expiry
+    }
+
     fn mood(&self, mood: Mood) {
         self.state.lock().unwrap().mood = mood;
     }
@@ -111,9 +118,11 @@ impl Endpoint {
     /// What an owner hands over: tokens of generation 0 that expire in so many seconds.
     fn tokens(&self, expires_in: i64) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let expiry = now.as_secs().saturating_add_signed(expires_in);
+        self.state.lock().unwrap().expiry = expiry;
         json!({
             "access": access(0), "refresh": refresh(0), "token_endpoint": self.url, "client_id": "my-client",
-            "expires_at": i64::try_from(now.as_secs()).unwrap() + expires_in,
+            "expires_at": expiry,
         })
         .to_string()
     }
@@ -164,11 +173,11 @@ fn read(stream: &mut TcpStream) -> String {
 }
 
 fn access(number: u32) -> String {
-    format!("accesstoken-{number}-7b1d2c4e9f")
+    format!("sim-accesstoken-{number}-7b1d2c4e9f")
 }
 
 fn refresh(number: u32) -> String {
-    format!("refreshtoken-{number}-5a8e6d3b0c")
+    format!("sim-refreshtoken-{number}-5a8e6d3b0c")
 }
 
 /// A server with a provider `acc` that has nothing but an account's tokens.
@@ -398,16 +407,18 @@ fn the_request_that_finds_the_login_ended_is_served_by_another_credential() {
 #[test]
 fn while_the_old_token_lives_an_endpoint_that_fails_hurts_nobody() {
     let endpoint = Endpoint::start(Mood::Refuses(503, "later"));
-    // Two seconds of life given to a token of twenty: it is being renewed.
-    let live = server(&endpoint, 20);
-    thread::sleep(Duration::from_millis(18_500));
+    let live = server(&endpoint, 12);
+    let whole = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let expires = Duration::from_secs(endpoint.expiry());
+    // In the last tenth of its life.
+    thread::sleep(expires - Duration::from_millis(1_000) - whole);
     for _ in 0..3 {
         assert_eq!(ask(&live).0, 200);
     }
     assert_eq!(credentials_seen(&live), [access(0), access(0), access(0)]);
     // It is left alone for a while.
     assert_eq!(endpoint.asked(), 1);
-    thread::sleep(Duration::from_secs(2));
+    thread::sleep(Duration::from_millis(1_200));
     let (status, text) = ask(&live);
     assert_eq!(status, 503, "{text}");
     assert_eq!(endpoint.asked(), 1);
