@@ -207,15 +207,15 @@ pub(crate) async fn send(
     let ready = Box::pin(gateway.logins.ready(login));
     ready.await.map_err(Failed::Credential)?;
     let generation = login.row().generation;
-    let sent = Box::pin(send(outgoing.clone())).await?;
-    if sent.answer.status() != StatusCode::UNAUTHORIZED {
-        return Ok(sent);
+    let first = Box::pin(send(outgoing.clone())).await?;
+    if first.answer.status() != StatusCode::UNAUTHORIZED {
+        return Ok(first);
     }
     let has_another = Box::pin(gateway.logins.refused(login, generation)).await;
     if has_another {
         Box::pin(send(outgoing)).await
     } else {
-        Ok(sent)
+        Ok(first)
     }
 }
 

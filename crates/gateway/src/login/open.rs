@@ -21,6 +21,8 @@ const MARGIN: i64 = 60_000_000;
 /// Source: <https://platform.claude.com/docs/en/api/beta-headers>, and its own clients, 2026-11.
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 
+const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+
 /// One opened login.
 pub(super) struct Opened {
     /// Of the row it was opened from.
@@ -148,7 +150,6 @@ pub(crate) fn mark(headers: &mut HeaderMap, facts: &Facts, value: HeaderValue) {
     if facts.name != "anthropic" {
         return;
     }
-    const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
     let said: Vec<&str> = headers
         .get_all(BETA)
         .iter()

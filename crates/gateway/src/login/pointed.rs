@@ -69,19 +69,19 @@ pub(super) async fn ready(
     let pointer = Pointer::from_bytes(bytes.expose()).map_err(|_integrity| integrity())?;
     let pointers = Arc::clone(&tools.pointers);
     let read = tokio::task::spawn_blocking(move || pointers.read(&pointer)).await;
-    let pointed = match read {
-        Ok(Ok(pointed)) => pointed,
+    let found = match read {
+        Ok(Ok(found)) => found,
         Ok(Err(error)) => return Err(refused(&format!("{error}"))),
         Err(_gone) => return Err(refused("the other program's file cannot be read")),
     };
-    if pointed.expires_at.is_some_and(|expires| now >= expires) {
+    if found.expires_at.is_some_and(|expires| now >= expires) {
         return Err(refused("the other program's token has expired"));
     }
     let tokens = Tokens {
-        access: pointed.access,
+        access: found.access,
         refresh: None,
         issued_at: now,
-        expires_at: pointed.expires_at,
+        expires_at: found.expires_at,
         endpoint: String::new(),
         client_id: String::new(),
         scopes: String::new(),

@@ -138,17 +138,15 @@ async fn renew(tools: &Tools, login: &Login) -> Result<Renewed, Option<Duration>
         return Ok(Renewed::Ended);
     }
     let pending = lock(&login.pending).take();
-    let tokens = match pending {
-        Some(tokens) => tokens,
-        None => {
-            let row = login.row();
-            let old = Login::unseal(&tools.vault, &row).map_err(|_integrity| None)?;
-            match endpoint::ask(tools, row.id, &old).await {
-                Ok(granted) => granted.after(old, tools.clock.now()),
-                Err(Refused::Later(asked)) => return Err(asked),
-                Err(Refused::Ended(reason)) => return keep::end(tools, login, reason).await,
-            }
-        }
+    if let Some(tokens) = pending {
+        return keep::keep(tools, login, tokens).await;
+    }
+    let row = login.row();
+    let old = Login::unseal(&tools.vault, &row).map_err(|_integrity| None)?;
+    let tokens = match endpoint::ask(tools, row.id, &old).await {
+        Ok(granted) => granted.after(old, tools.clock.now()),
+        Err(Refused::Later(asked)) => return Err(asked),
+        Err(Refused::Ended(reason)) => return keep::end(tools, login, reason).await,
     };
     keep::keep(tools, login, tokens).await
 }

@@ -190,8 +190,8 @@ pub const TRANSIENTS: &[Transient] = &[
         retention: "piece by piece: each goes when it has been passed on; they are written nowhere and put in no message",
     },
     Transient {
-        what: "Credentials, opened",
-        why: "To put them into a request",
+        what: "Credentials and accounts' tokens, opened",
+        why: "To put them into a request, and to renew them",
         retention: "60 seconds after they were opened they are wiped, by a look at them every 5 seconds",
     },
     Transient {

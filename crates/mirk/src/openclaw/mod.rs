@@ -106,8 +106,9 @@ impl Pointers for OpenClaw {
             .into_iter()
             .find(|profile| profile.name == pointer.profile);
         match named.ok_or(PointedError::Gone)?.stored {
-            Stored::Token { access, expires_at } => Ok(Pointed { access, expires_at }),
-            Stored::OAuth { access, expires_at } => Ok(Pointed { access, expires_at }),
+            Stored::Token { access, expires_at } | Stored::OAuth { access, expires_at } => {
+                Ok(Pointed { access, expires_at })
+            }
             Stored::Key(_) | Stored::Elsewhere | Stored::Unknown => Err(PointedError::Gone),
         }
     }

@@ -18,6 +18,7 @@ mod keys;
 mod live;
 mod map;
 mod oauth;
+mod openclaw;
 mod root;
 mod ssrf;
 mod stream;
