@@ -46,20 +46,8 @@ pub async fn run(control: &Control, egress: &Egress, input: Value) -> Result<Val
         .collect();
     let mut results = Vec::new();
     for credential in &credentials {
-        if credential.needs_login {
-            results.push(json!({
-                "credential": credential.label,
-                "verdict": "needs_login",
-                "words": "its login has ended; log in again, remove it and add it again",
-            }));
-            continue;
-        }
         let Some(secret) = open(control, credential, &base).await else {
-            results.push(json!({
-                "credential": credential.label,
-                "verdict": "needs_reentry",
-                "words": "does not open for this provider's address; remove it and add it again",
-            }));
+            results.push(unopened(credential));
             continue;
         };
         let presented = match credential.kind {
@@ -82,10 +70,29 @@ pub async fn run(control: &Control, egress: &Egress, input: Value) -> Result<Val
     Ok(json!({"name": name, "ok": is_good, "results": results}))
 }
 
+/// The result of a credential that there is nothing to present of.
+fn unopened(row: &CredentialRow) -> Value {
+    let (verdict, words) = match (row.needs_login, row.kind) {
+        (true, _) => (
+            "needs_login",
+            "its login has ended; log in again, remove it and add it again",
+        ),
+        (false, CredentialKind::Reference) => (
+            "needs_login",
+            "the other program has no token of this profile; run it, or log in there again",
+        ),
+        (false, _) => (
+            "needs_reentry",
+            "does not open for this provider's address; remove it and add it again",
+        ),
+    };
+    json!({"credential": row.label, "verdict": verdict, "words": words})
+}
+
 /// What there is to present now: a token is not renewed for a test.
 async fn open(control: &Control, row: &CredentialRow, base: &BaseUrl) -> Option<Secret<Vec<u8>>> {
     let is_genuine = control.vault.row_mac_valid(&row.mac_input(), &row.row_mac);
-    if !is_genuine || row.origin != base.origin().to_string() {
+    if !is_genuine || row.needs_login || row.origin != base.origin().to_string() {
         return None;
     }
     let place = Place::of(row.tenant, "credential", row.id.as_bytes(), "sealed")
