@@ -49,7 +49,7 @@ actions! {
     Manage "provider.remove" "Remove a provider and its credentials." actions::providers::remove;
     Manage "provider.enable" "Let requests go to a provider." actions::providers::enable;
     Manage "provider.disable" "Let no request go to a provider." actions::providers::disable;
-    Manage "credential.add" "Keep a credential for a provider." actions::credentials::add;
+    Manage "credential.add" "Keep a credential for a provider: a key, an account's tokens, or a pointer to another program's." actions::credentials::add;
     Read "credential.list" "List credentials by label and fingerprint." actions::credentials::list;
     Manage "credential.remove" "Remove a credential." actions::credentials::remove;
     Manage "route.set" "Give models another name." actions::routes::set;

@@ -22,6 +22,7 @@ use mirk_vault::Vault;
 use serde_json::Value;
 
 pub use action::{ACTIONS, Action, Permit};
+pub use actions::terms;
 
 /// Whether an address may be connected to, asked when it is saved.
 pub trait Reach: Send + Sync + std::fmt::Debug {

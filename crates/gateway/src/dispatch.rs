@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header, uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header, uri};
 use http_body_util::Full;
 use mirk_model::{Kind, Operation, Problem, Secret};
 use mirk_provider::kind::Call;
@@ -47,6 +47,8 @@ pub(crate) struct Sent {
 
 /// Why an attempt did not get an answer.
 pub(crate) enum Failed {
+    /// There is no usable token for this credential; another credential may do.
+    Credential(Problem),
     /// Mirk's own fault or the request's: no other target would do better.
     Here(Problem),
     /// The upstream's.
@@ -92,10 +94,7 @@ pub(crate) async fn send(
         HeaderValue::from_static("identity"),
     );
     if let Some(credential) = credential {
-        headers.insert(
-            HeaderName::from_static(upstream.facts.auth.header()),
-            credential,
-        );
+        attempt.credential.put(headers, upstream.facts, credential);
     }
     *request.uri_mut() = uri(attempt, &target).map_err(Failed::Here)?;
     if attempt.credential.pool.origin() != &upstream.base.origin() {

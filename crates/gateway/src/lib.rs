@@ -16,6 +16,7 @@ mod dispatch;
 mod egress;
 mod limits;
 mod listing;
+mod login;
 mod meter;
 mod plan;
 mod plane;
@@ -40,8 +41,9 @@ use mirk_vault::Vault;
 pub use arrive::Limits;
 pub use body::Body;
 pub use egress::{Egress, Roots, Timeouts};
+pub use login::{Pointed, PointedError, Pointers};
 pub use meter::Ledger;
-pub use probe::{Probe, check_origin, probe};
+pub use probe::{Presented, Probe, check_origin, probe};
 pub use relay::BrokenOff;
 
 use crate::{
@@ -50,6 +52,7 @@ use crate::{
     attempt::{Attempted, Context, Head, Planned},
     body::Waiting,
     dispatch::Asked,
+    login::{Logins, Tools},
     meter::Meter,
     plane::Plane,
     relay::KEEP_ALIVE,
@@ -78,6 +81,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Origins of web pages that may call the model routes.
     pub origins: Vec<String>,
+    /// Reads tokens that other programs keep.
+    pub pointers: Arc<dyn Pointers>,
 }
 
 /// The data path.
@@ -89,6 +94,7 @@ pub struct Gateway {
     clock: Arc<dyn Clock>,
     ids: arrive::Ids,
     egress: Arc<Egress>,
+    logins: Logins,
     limits: Limits,
     origins: Vec<String>,
     plane: ArcSwap<Plane>,
@@ -109,13 +115,23 @@ impl Gateway {
             &parts.roots,
             Arc::clone(&parts.clock),
         )?;
+        let egress = Arc::new(egress);
+        let logins = Logins::new(Tools {
+            vault: Arc::clone(&parts.vault),
+            store: Arc::clone(&parts.store),
+            egress: Arc::clone(&egress),
+            clock: Arc::clone(&parts.clock),
+            entropy: Arc::clone(&parts.entropy),
+            pointers: parts.pointers,
+        });
         let gateway = Arc::new(Self {
+            logins,
             vault: parts.vault,
             store: Arc::clone(&parts.store),
             ledger: parts.ledger,
             clock: parts.clock,
             ids: arrive::Ids::new(&*parts.entropy),
-            egress: Arc::new(egress),
+            egress,
             limits: parts.limits,
             origins: parts.origins,
             plane: ArcSwap::default(),
@@ -136,7 +152,7 @@ impl Gateway {
         self.plane.store(Arc::new(Plane::build(
             directory,
             &self.vault,
-            &self.egress,
+            (&self.egress, &self.logins),
             &old,
         )));
     }

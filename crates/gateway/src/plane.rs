@@ -4,6 +4,7 @@
 //! one replaces it whole, before the change that caused it is answered.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{
         Arc, Mutex,
@@ -11,9 +12,11 @@ use std::{
     },
 };
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use mirk_dialect::bridge;
-use mirk_model::{ApiKey, CredentialRow, Kid, Operation, Problem, ProviderRow, Secret, TenantId};
+use mirk_model::{
+    ApiKey, CredentialKind, CredentialRow, Kid, Operation, Problem, ProviderRow, Secret, TenantId,
+};
 use mirk_provider::{address::BaseUrl, kind::Facts, traits};
 use mirk_store::Directory;
 use mirk_vault::{Place, SealKind, Vault};
@@ -22,10 +25,11 @@ use zeroize::Zeroize;
 use crate::{
     egress::{Egress, OriginPool, lock},
     limits::KeyLife,
+    login::{self, Login, Logins},
 };
 
 /// How long an opened credential is kept, in nanoseconds.
-const OPENED_FOR: u64 = 60_000_000_000;
+pub(crate) const OPENED_FOR: u64 = 60_000_000_000;
 
 /// One key, verified, with its living part.
 #[derive(Debug)]
@@ -110,6 +114,8 @@ enum Sealed {
     Nothing,
     /// A genuine row.
     Row(Arc<CredentialRow>),
+    /// A genuine row that is not a key.
+    Login(Arc<Login>),
     /// A row that was sealed for another origin.
     Elsewhere,
     /// A row whose MAC does not verify.
@@ -143,7 +149,12 @@ pub(crate) struct Plane {
 impl Plane {
     /// Builds a plane from `directory`, keeping from `old` what lives on. Keys that are gone or
     /// revoked end what they have under way.
-    pub(crate) fn build(directory: &Directory, vault: &Vault, egress: &Egress, old: &Self) -> Self {
+    pub(crate) fn build(
+        directory: &Directory,
+        vault: &Vault,
+        (egress, logins): (&Egress, &Logins),
+        old: &Self,
+    ) -> Self {
         let mut plane = Self {
             keys: keys(directory, vault, &old.keys),
             ..Self::default()
@@ -166,7 +177,7 @@ impl Plane {
                         known(&credential.mac_input(), &credential.row_mac),
                     )
                 });
-            if let Some(upstream) = Upstream::build(row, credentials, egress) {
+            if let Some(upstream) = Upstream::build(row, credentials, (egress, logins)) {
                 plane
                     .tenants
                     .entry(row.tenant)
@@ -190,6 +201,9 @@ impl Plane {
     pub(crate) fn sweep(&self, now: u64) {
         let upstreams = self.tenants.values().flat_map(|tenant| &tenant.upstreams);
         for credential in upstreams.flat_map(|upstream| &upstream.credentials) {
+            if let Sealed::Login(login) = &credential.sealed {
+                login.sweep(now);
+            }
             let mut opened = lock(&credential.opened);
             if opened.as_ref().is_some_and(|opened| now >= opened.until) {
                 *opened = None;
@@ -223,12 +237,13 @@ impl Upstream {
     fn build<'a>(
         row: &Arc<ProviderRow>,
         rows: impl Iterator<Item = (&'a Arc<CredentialRow>, bool)>,
-        egress: &Egress,
+        (egress, logins): (&Egress, &Logins),
     ) -> Option<Self> {
         let facts = mirk_provider::kind::by_name(&row.kind)?;
         let base = BaseUrl::parse(&row.base_url).ok()?;
         let origin = base.origin();
         let (mut credentials, mut unusable) = (Vec::new(), Vec::new());
+        let mut ended = Vec::new();
         let mut has_row = false;
         for (credential, is_genuine) in rows {
             has_row = true;
@@ -236,14 +251,21 @@ impl Upstream {
             // A credential that is bound to another origin is never opened for this one, and one
             // that somebody else wrote for none. Neither is replaced by asking without.
             let (list, sealed) = match (is_genuine, credential.origin == origin.to_string()) {
+                (true, true) if credential.enabled && credential.needs_login => {
+                    (&mut ended, Sealed::Login(logins.of(credential)))
+                }
                 (true, true) if credential.enabled => {
-                    (&mut credentials, Sealed::Row(Arc::clone(credential)))
+                    (&mut credentials, Sealed::of(credential, logins))
                 }
                 (true, true) => continue,
                 (true, false) => (&mut unusable, Sealed::Elsewhere),
                 (false, _) => (&mut unusable, Sealed::Damaged),
             };
             list.push(Arc::new(Credential::new(sealed, pool)));
+        }
+        // One that needs its owner is asked for only where there is no other.
+        if credentials.is_empty() {
+            credentials = ended;
         }
         credentials.append(&mut unusable);
         if !has_row && facts.may_lack_credential {
@@ -269,6 +291,15 @@ impl Upstream {
     }
 }
 
+impl Sealed {
+    fn of(row: &Arc<CredentialRow>, logins: &Logins) -> Self {
+        match row.kind {
+            CredentialKind::Key => Self::Row(Arc::clone(row)),
+            CredentialKind::OAuth | CredentialKind::Reference => Self::Login(logins.of(row)),
+        }
+    }
+}
+
 impl Credential {
     fn new(sealed: Sealed, pool: Arc<OriginPool>) -> Self {
         Self {
@@ -290,6 +321,7 @@ impl Credential {
         let row = match &self.sealed {
             Sealed::Nothing => return Ok(None),
             Sealed::Row(row) => row,
+            Sealed::Login(login) => return login.open(vault, now).map(Some),
             Sealed::Elsewhere => return Err(elsewhere()),
             Sealed::Damaged => return Err(integrity()),
         };
@@ -312,10 +344,44 @@ impl Credential {
         });
         Ok(Some((header, secret)))
     }
+
+    /// The login, where the credential is not a key.
+    pub(crate) const fn login(&self) -> Option<&Arc<Login>> {
+        match &self.sealed {
+            Sealed::Login(login) => Some(login),
+            Sealed::Nothing | Sealed::Row(_) | Sealed::Elsewhere | Sealed::Damaged => None,
+        }
+    }
+
+    /// Masks what else belongs to the secret that was sent.
+    pub(crate) fn mask<'a>(&self, text: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
+        match self.login() {
+            Some(login) => login.mask(text),
+            None => text,
+        }
+    }
+
+    /// Puts the opened secret where the provider looks for it.
+    pub(crate) fn put(&self, headers: &mut HeaderMap, facts: &Facts, secret: HeaderValue) {
+        if self.login().is_some() {
+            login::mark(headers, facts, secret);
+        } else {
+            headers.insert(HeaderName::from_static(facts.auth.header()), secret);
+        }
+    }
+}
+
+/// The header of an access token.
+pub(crate) fn bearer(token: &[u8]) -> Result<HeaderValue, Problem> {
+    prefixed("Bearer ", token)
 }
 
 fn header(facts: &Facts, secret: &[u8]) -> Result<HeaderValue, Problem> {
-    let mut bytes = facts.auth.prefix().as_bytes().to_vec();
+    prefixed(facts.auth.prefix(), secret)
+}
+
+fn prefixed(prefix: &str, secret: &[u8]) -> Result<HeaderValue, Problem> {
+    let mut bytes = prefix.as_bytes().to_vec();
     bytes.extend_from_slice(secret);
     let value = HeaderValue::from_bytes(&bytes);
     bytes.zeroize();
@@ -331,7 +397,7 @@ fn elsewhere() -> Problem {
     )
 }
 
-fn integrity() -> Problem {
+pub(crate) fn integrity() -> Problem {
     Problem::new(
         mirk_model::Kind::VaultIntegrity,
         "The provider's stored credential does not authenticate. Add it again with `mirk credential add`.",

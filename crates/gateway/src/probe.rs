@@ -15,6 +15,7 @@ use mirk_provider::{
 use crate::{
     Egress,
     egress::{SendError, resolve_for_check},
+    login, plane,
 };
 
 /// What came of a test.
@@ -64,8 +65,28 @@ impl Probe {
     }
 }
 
+/// What a test presents.
+#[derive(Clone, Copy)]
+pub enum Presented<'a> {
+    /// A key, where the kind has its keys.
+    Key(&'a [u8]),
+    /// An account's access token.
+    Token(&'a [u8]),
+}
+
+impl std::fmt::Debug for Presented<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Presented(..)")
+    }
+}
+
 /// Asks a provider of this kind at `base` for something that takes a good credential.
-pub async fn probe(egress: &Egress, facts: &Facts, base: &BaseUrl, secret: Option<&[u8]>) -> Probe {
+pub async fn probe(
+    egress: &Egress,
+    facts: &Facts,
+    base: &BaseUrl,
+    secret: Option<Presented<'_>>,
+) -> Probe {
     let Some(request) = request(facts, base, secret) else {
         return Probe::Blocked;
     };
@@ -87,7 +108,11 @@ pub async fn probe(egress: &Egress, facts: &Facts, base: &BaseUrl, secret: Optio
     }
 }
 
-fn request(facts: &Facts, base: &BaseUrl, secret: Option<&[u8]>) -> Option<Request<Full<Bytes>>> {
+fn request(
+    facts: &Facts,
+    base: &BaseUrl,
+    secret: Option<Presented<'_>>,
+) -> Option<Request<Full<Bytes>>> {
     let target = facts.probe_target(base);
     let uri = if base.origin().is_https() {
         format!("https://{}{target}", base.authority())
@@ -106,11 +131,17 @@ fn request(facts: &Facts, base: &BaseUrl, secret: Option<&[u8]>) -> Option<Reque
     if facts.auth.header() == "x-api-key" {
         headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
     }
-    if let Some(secret) = secret {
-        let mut value =
-            HeaderValue::from_bytes(&[facts.auth.prefix().as_bytes(), secret].concat()).ok()?;
-        value.set_sensitive(true);
-        headers.insert(HeaderName::from_static(facts.auth.header()), value);
+    match secret {
+        Some(Presented::Key(secret)) => {
+            let mut value =
+                HeaderValue::from_bytes(&[facts.auth.prefix().as_bytes(), secret].concat()).ok()?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_static(facts.auth.header()), value);
+        }
+        Some(Presented::Token(token)) => {
+            login::mark(headers, facts, plane::bearer(token).ok()?);
+        }
+        None => {}
     }
     Some(request)
 }

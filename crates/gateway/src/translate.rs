@@ -19,7 +19,7 @@ pub(crate) const MOST_ANSWER: usize = 64 << 20;
 const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 /// What goes out, but for the credential.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     pub(crate) body: Bytes,
     pub(crate) headers: HeaderMap,

@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod folder;
 pub mod keyring;
 pub mod log;
+pub mod openclaw;
 pub mod prompt;
 pub mod root;
 pub mod serve;

@@ -35,7 +35,9 @@ pub use lp::LengthPrefixed;
 pub use problem::{Kind, Problem};
 pub use reference::{ReferenceError, SecretRef};
 pub use reply::{Choice, Event, Failure, Finish, Logprob, Reply};
-pub use rows::{AuditEntry, CredentialRow, KeyringRow, Mac, MacPurpose, ProviderRow, RouteRow};
+pub use rows::{
+    AuditEntry, CredentialKind, CredentialRow, KeyringRow, Mac, MacPurpose, ProviderRow, RouteRow,
+};
 pub use scope::{ModelFilter, Scope, ScopeSet};
 pub use secret::{Secret, is_placeholder};
 pub use text::Text;

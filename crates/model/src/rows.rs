@@ -63,6 +63,36 @@ impl ProviderRow {
     }
 }
 
+/// What kind of secret a credential is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CredentialKind {
+    /// A provider's API key, or a token that lasts until it is replaced.
+    #[default]
+    Key,
+    /// OAuth tokens: an access token, and what gets the next one.
+    OAuth,
+    /// Where another program keeps its tokens. Mirk reads them there and never renews them.
+    Reference,
+}
+
+impl CredentialKind {
+    /// The kind as the database and people have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::OAuth => "oauth",
+            Self::Reference => "reference",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        [Self::Key, Self::OAuth, Self::Reference]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+}
+
 /// A provider's credential, sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialRow {
@@ -82,6 +112,12 @@ pub struct CredentialRow {
     pub fingerprint: String,
     /// Counts re-seals of the secret; part of what the ciphertext is bound to.
     pub generation: i64,
+    /// What kind of secret it is.
+    pub kind: CredentialKind,
+    /// Whether its owner has to log in again before it can be used.
+    pub needs_login: bool,
+    /// The UTC day on which it expires, as [`Timestamp::day`] counts, where that is known.
+    pub expires_day: Option<i64>,
     /// Whether it may be used.
     pub enabled: bool,
     /// Created at.
@@ -91,9 +127,20 @@ pub struct CredentialRow {
 }
 
 impl CredentialRow {
-    /// Everything that decides where the secret may go, as bytes for the row MAC.
+    /// Everything that decides where the secret may go, as bytes for the row MAC. A key has the
+    /// form it had before there was anything else.
     pub fn mac_input(&self) -> Vec<u8> {
-        LengthPrefixed::new("credential-row/v1")
+        let is_plain =
+            self.kind == CredentialKind::Key && !self.needs_login && self.expires_day.is_none();
+        let fields = if is_plain {
+            LengthPrefixed::new("credential-row/v1")
+        } else {
+            LengthPrefixed::new("credential-row/v2")
+                .field(self.kind.name().as_bytes())
+                .number(self.needs_login.into())
+                .optional(self.expires_day)
+        };
+        fields
             .field(self.id.as_bytes())
             .field(self.tenant.as_bytes())
             .field(self.provider.as_bytes())

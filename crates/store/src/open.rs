@@ -23,10 +23,16 @@ use crate::{
 const ANCHOR_FILE: &str = "audit.anchor";
 
 /// Every step of the schema.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sql: include_str!("migrations/0001_first.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sql: include_str!("migrations/0001_first.sql"),
+    },
+    Migration {
+        version: 2,
+        sql: include_str!("migrations/0002_oauth.sql"),
+    },
+];
 
 /// How to open the store.
 #[derive(Clone, Debug)]

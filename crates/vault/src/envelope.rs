@@ -3,7 +3,7 @@
 //! Invariant: whatever is wrong with a ciphertext, the caller learns one thing only, that it
 //! could not be opened here.
 
-use mirk_model::{DekId, Entropy, Secret};
+use mirk_model::{CredentialKind, DekId, Entropy, Secret};
 
 use crate::cipher::{self, HEADER_BYTES, Lead, TAG_BYTES};
 use crate::{Place, Vault};
@@ -35,9 +35,22 @@ pub enum SealKind {
     WebhookSecret = 6,
     /// The private key of a certificate authority.
     CaKey = 7,
+    /// A [`Login`](crate::Login): OAuth tokens and what renews them.
+    Login = 8,
+    /// A [`Pointer`](crate::Pointer) to another program's tokens.
+    Pointer = 9,
 }
 
 impl SealKind {
+    /// What is under the seal of a credential of this kind.
+    pub const fn of(kind: CredentialKind) -> Self {
+        match kind {
+            CredentialKind::Key => Self::ProviderKey,
+            CredentialKind::OAuth => Self::Login,
+            CredentialKind::Reference => Self::Pointer,
+        }
+    }
+
     /// The kind's number in the ciphertext.
     pub const fn number(self) -> u8 {
         self as u8

@@ -28,6 +28,9 @@ pub(crate) struct Add {
     models: Vec<String>,
     secret: Option<SecretText>,
     label: Option<String>,
+    /// Whether its credential follows.
+    #[serde(default)]
+    without_secret: bool,
     /// Whether a credential that looks like another provider's is meant.
     #[serde(default)]
     accept_mismatch: bool,
@@ -76,7 +79,7 @@ pub(crate) fn add(act: &Act<'_>, input: Add) -> Result<Value, Problem> {
             batch = batch.and(credentials::insert(&credential));
             fingerprint = Some(credential.fingerprint);
         }
-        None if !facts.may_lack_credential => {
+        None if !facts.may_lack_credential && !input.without_secret => {
             let words = "this kind of provider needs a credential; give one with --secret env:NAME";
             return Err(Problem::new(Kind::Invalid, words).about("secret"));
         }

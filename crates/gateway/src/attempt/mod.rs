@@ -18,8 +18,9 @@ use self::refused::retry_after;
 use crate::{
     Gateway,
     admit::Admitted,
-    dispatch::{self, Asked, Failed, Sent},
+    dispatch::{Asked, Failed, Sent},
     egress::SendError,
+    login,
     meter::{Meter, Served},
     plan::Attempt,
     relay::{Leg, Relay},
@@ -197,8 +198,7 @@ impl Side<'_> {
             Err(problem) => return Tried::Final(problem, meter),
         };
         let (way, transforms) = (outgoing.way.clone(), outgoing.transforms.clone());
-        let now = gateway.clock.mono();
-        let sent = dispatch::send(&gateway.egress, &gateway.vault, (attempt, now), outgoing).await;
+        let sent = login::send(gateway, attempt, outgoing).await;
         let Sent { answer, secret } = match sent {
             Ok(sent) => sent,
             Err(failed) => return unsent(gateway, attempt, (failed, asked), meter).await,
@@ -303,6 +303,7 @@ async fn unsent(
             }
             Tried::Final(problem, meter)
         }
+        Failed::Credential(problem) => Tried::NextProblem(problem, meter),
         Failed::There(error) if is_unclear(&error, asked) => Tried::Final(error.into(), meter),
         Failed::There(error) => Tried::NextProblem(error.into(), meter),
     }

@@ -39,7 +39,8 @@ impl Side<'_> {
             return Tried::NextProblem(Problem::new(Kind::UpstreamAuth, words), meter);
         }
         let text = read_error(body).await;
-        let mut text = Bytes::from(scrub(&text, secret).into_owned());
+        let text = attempt.credential.mask(scrub(&text, secret));
+        let mut text = Bytes::from(text.into_owned());
         // A server that has the path and not the model says so.
         let is_no_path = matches!(status, 404 | 405 | 501) && !speaks_of_model(&text);
         head.headers.remove(header::CONTENT_LENGTH);

@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod door;
 mod exit;
+mod import;
 mod key;
 mod model;
 mod out;

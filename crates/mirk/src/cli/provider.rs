@@ -49,6 +49,9 @@ pub(super) struct Add {
     /// Where its credential is: env:NAME, file:/path, keyring:service/name or stdin
     #[arg(long, value_name = "REFERENCE")]
     secret: Option<String>,
+    /// Its credential follows, with `mirk credential add` or `mirk credential import`
+    #[arg(long, conflicts_with = "secret")]
+    without_secret: bool,
     /// What to call the credential
     #[arg(long, default_value = "first")]
     label: String,
@@ -146,6 +149,7 @@ impl Add {
                 "secret": secret.as_ref().map(|secret| secret.expose().as_str()),
                 "label": self.label,
                 "accept_mismatch": self.accept_mismatch,
+                "without_secret": self.without_secret,
             }),
         )?;
         invocation.out.result(&added, |out, value| {

@@ -190,7 +190,7 @@ fn seals(store: &Store, vault: &Vault) -> Finding {
         let place = Place::of(row.tenant, "credential", row.id.as_bytes(), "sealed");
         let place = place.at_generation(row.generation);
         vault
-            .open_sealed(&place, SealKind::ProviderKey, &row.sealed)
+            .open_sealed(&place, SealKind::of(row.kind), &row.sealed)
             .is_ok()
     };
     let closed: Vec<&str> = all

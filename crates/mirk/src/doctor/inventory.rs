@@ -136,6 +136,7 @@ entries! {
         ["fingerprint"] "Eight digits by which people tell credentials apart", "keyed: says nothing without the vault", "until the credential is removed";
         ["enabled", "created_at"] "Whether it is in use, and since when", ROW_MAC, "until the credential is removed";
         ["row_mac"] "So that a row that somebody else wrote is not believed", "HMAC under a key that only the vault holds", "until the credential is removed";
+        ["kind", "needs_login", "expires_day"] "Whether it is a key, an account's tokens or a pointer to another program's; whether its owner must log in again; the day on which it expires", ROW_MAC, "until the credential is removed";
     }
     "install" {
         ["one", "id", "created_at"] "The installation's random id, which tells nobody anything and is sent nowhere", PLAIN, FOR_GOOD;
@@ -189,8 +190,8 @@ pub const TRANSIENTS: &[Transient] = &[
         retention: "piece by piece: each goes when it has been passed on; they are written nowhere and put in no message",
     },
     Transient {
-        what: "Credentials, opened",
-        why: "To put them into a request",
+        what: "Credentials and accounts' tokens, opened",
+        why: "To put them into a request, and to renew them",
         retention: "60 seconds after they were opened they are wiped, by a look at them every 5 seconds",
     },
     Transient {

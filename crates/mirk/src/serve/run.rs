@@ -17,6 +17,7 @@ use crate::{
     boot::{self, Installation, LookUp},
     config::{LogLevel, Settings},
     log::Log,
+    openclaw::OpenClaw,
 };
 
 /// How often housekeeping runs.
@@ -86,6 +87,7 @@ impl Running {
             roots: boot::roots(settings).map_err(other)?,
             limits: limits(settings),
             origins: settings.origins.clone(),
+            pointers: Arc::new(OpenClaw),
         })
         .map_err(other)?;
         let listeners = listeners(settings)?;

@@ -17,6 +17,8 @@ mod keyring;
 mod keys;
 mod live;
 mod map;
+mod oauth;
+mod openclaw;
 mod root;
 mod ssrf;
 mod stream;

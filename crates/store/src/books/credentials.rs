@@ -1,28 +1,28 @@
 //! Provider credentials, sealed: the store never sees what is in them.
 
-use mirk_model::{CredentialId, CredentialRow, ProviderId, TenantId};
+use mirk_model::{CredentialId, CredentialKind, CredentialRow, ProviderId, TenantId};
 
 use super::readable;
 use crate::db::{Batch, DbError, Fetch, Fields, Noun, Query, values};
 
 const ALL: &str = "
     SELECT id, tenant, provider, label, origin, sealed, fingerprint, generation, enabled,
-           created_at, row_mac
+           created_at, row_mac, kind, needs_login, expires_day
       FROM credential
      ORDER BY created_at, id";
 
 const INSERT: &str = "
     INSERT INTO credential (
            id, tenant, provider, label, origin, sealed, fingerprint, generation, enabled,
-           created_at, row_mac)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+           created_at, row_mac, kind, needs_login, expires_day)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
 
 /// Guarded by the row's MAC, which changes with every field, so that no change gets lost.
 const UPDATE: &str = "
     UPDATE credential
        SET label = $1, origin = $2, sealed = $3, fingerprint = $4, generation = $5,
-           enabled = $6, row_mac = $7
-     WHERE tenant = $8 AND id = $9 AND row_mac = $10";
+           enabled = $6, row_mac = $7, kind = $8, needs_login = $9, expires_day = $10
+     WHERE tenant = $11 AND id = $12 AND row_mac = $13";
 
 const REMOVE: &str = "
     DELETE FROM credential
@@ -53,6 +53,9 @@ fn read(fields: &mut Fields) -> Result<CredentialRow, DbError> {
         enabled: fields.flag()?,
         created_at: fields.time()?,
         row_mac: fields.array()?,
+        kind: CredentialKind::by_name(&fields.text()?).ok_or(DbError::Malformed)?,
+        needs_login: fields.flag()?,
+        expires_day: fields.optional_int()?,
     })
 }
 
@@ -74,6 +77,9 @@ pub fn insert(row: &CredentialRow) -> Batch {
                 row.enabled,
                 row.created_at,
                 &row.row_mac,
+                row.kind.name(),
+                row.needs_login,
+                row.expires_day,
             ],
         )
         .expect_rows(1)
@@ -94,6 +100,9 @@ pub fn update(row: &CredentialRow, before: &[u8; 32]) -> Batch {
                 row.generation,
                 row.enabled,
                 &row.row_mac,
+                row.kind.name(),
+                row.needs_login,
+                row.expires_day,
                 row.tenant.as_bytes(),
                 row.id.as_bytes(),
                 before,

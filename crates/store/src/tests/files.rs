@@ -145,8 +145,9 @@ fn a_damaged_file_is_refused() {
 
 const NEXT: &[Migration] = &[
     MIGRATIONS[0],
+    MIGRATIONS[1],
     Migration {
-        version: 2,
+        version: 3,
         sql: "CREATE TABLE more (a {{int}} NOT NULL) {{table}};",
     },
 ];
@@ -201,13 +202,36 @@ fn existing_data_is_backed_up_before_the_schema_changes() {
 }
 
 #[test]
+fn credentials_from_before_there_were_kinds_are_keys() {
+    let folder = Folder::new();
+    drop(open_with(&options(&folder.data()), &MIGRATIONS[..1]));
+    let raw = folder.raw();
+    raw.execute_batch(
+        "PRAGMA foreign_keys = OFF;
+         INSERT INTO credential VALUES (zeroblob(16), zeroblob(16), zeroblob(16), 'old',
+             'https://x:443', x'01', '00000000', 1, 1, 5, zeroblob(32));",
+    )
+    .unwrap();
+    drop(raw);
+    let store = folder.open();
+    let directory = store.directory();
+    let row = &directory.credentials[0];
+    assert_eq!(row.kind, mirk_model::CredentialKind::Key);
+    assert!(!row.needs_login && row.expires_day.is_none());
+    // What its MAC was made over then.
+    let then = mirk_model::LengthPrefixed::new("credential-row/v1");
+    assert!(row.mac_input().starts_with(&then.into_bytes()));
+}
+
+#[test]
 fn a_failing_step_leaves_the_schema_as_it_was() {
     let folder = Folder::new();
     drop(folder.open());
     let broken = [
         MIGRATIONS[0],
+        MIGRATIONS[1],
         Migration {
-            version: 2,
+            version: 3,
             sql: "CREATE TABLE half (a {{int}}) {{table}}; CREATE TABLE half (b {{int}});",
         },
     ];
@@ -326,7 +350,8 @@ fn every_setting_is_in_force() {
 
 #[test]
 fn no_table_has_a_column_for_a_body_or_an_address() {
-    let schema = MIGRATIONS[0].sql.to_lowercase();
+    let schema: String = MIGRATIONS.iter().map(|step| step.sql).collect();
+    let schema = schema.to_lowercase();
     for word in [
         "prompt", "body", "content", "message", "ip ", "addr", "peer",
     ] {

@@ -13,8 +13,8 @@ use crate::{
     counters::{self, Window},
 };
 use mirk_model::{
-    AccountId, CredentialId, CredentialRow, ProviderId, ProviderRow, RouteId, RouteRow, TenantId,
-    Timestamp,
+    AccountId, CredentialId, CredentialKind, CredentialRow, ProviderId, ProviderRow, RouteId,
+    RouteRow, TenantId, Timestamp,
 };
 
 /// Runs `job` in `count` threads at once and gives what they returned.
@@ -265,6 +265,9 @@ fn credential(tenant: TenantId) -> CredentialRow {
         sealed: b"MRK1 sealed".to_vec(),
         fingerprint: "01234567".into(),
         generation: 1,
+        kind: CredentialKind::OAuth,
+        needs_login: true,
+        expires_day: Some(20_000),
         enabled: true,
         created_at: Timestamp::from_micros(1),
         row_mac: [1; 32],
