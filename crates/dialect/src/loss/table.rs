@@ -223,8 +223,8 @@ pub static ROWS: &[Row] = &[
     row(
         Feature::ThinkingState,
         "thinking.signature",
-        [D, K, K, K, D],
-        "signatures of earlier thoughts; only their own maker takes them back",
+        [D, D, D, D, D],
+        "signatures of thoughts that another provider made; its own go back to each as they were",
     ),
     row(
         Feature::Reasoning,
@@ -313,7 +313,7 @@ pub static ROWS: &[Row] = &[
     row(
         Feature::MissingResults,
         "tool_results.missing",
-        [C, C, C, C, C],
+        [C, C, C, C, K],
         "calls that were never answered; an answer that says so is put in",
     ),
     row(

@@ -1,5 +1,7 @@
 //! The passes that fit requests, and the order of streams. The dialects themselves have their own.
 
+mod losses;
+
 use mirk_model::{
     Ask, Call, CallResult, Dialect, Event, Finish, Function, Part, PartKind, Role, Text, Tool,
     ToolChoice, Traits, Turn, Usage,
