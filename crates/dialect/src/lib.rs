@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod gemini;
 pub mod json;
 pub mod loss;
+mod measure;
 pub mod models;
 pub mod ollama;
 pub mod openai_chat;

@@ -169,6 +169,11 @@ pub struct Shape {
     pub origins: &'static [Origin],
     /// How many stop texts it takes.
     pub most_stops: usize,
+    /// The longest name of the client's user, in characters.
+    pub longest_user: usize,
+    /// Whether the schema of a function must say at its root that it is an object, and its
+    /// `properties`.
+    pub wants_properties: bool,
 }
 
 /// A dialect, as translations use it.

@@ -34,7 +34,7 @@ use mirk_dialect::{endpoint::What, json, problem::render, tap::estimate};
 use mirk_model::{
     Clock, Dialect, Entropy, Exchange, Kind, Operation, Outcome, Problem, Scope, Usage,
 };
-use mirk_provider::address::Policy;
+use mirk_provider::address::{Mode, Policy};
 use mirk_store::{Directory, Store};
 use mirk_vault::Vault;
 
@@ -109,6 +109,7 @@ impl Gateway {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(parts: Parts) -> Result<Arc<Self>, Problem> {
+        let is_hosted = parts.policy.mode == Mode::Hosted;
         let egress = Egress::new(
             parts.policy,
             parts.timeouts,
@@ -122,6 +123,7 @@ impl Gateway {
             egress: Arc::clone(&egress),
             clock: Arc::clone(&parts.clock),
             entropy: Arc::clone(&parts.entropy),
+            is_hosted,
             pointers: parts.pointers,
         });
         let gateway = Arc::new(Self {

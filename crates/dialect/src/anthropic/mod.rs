@@ -44,6 +44,9 @@ pub static WIRE: Wire = Wire {
         has_object_arguments: true,
         origins: &[Origin::Anthropic, Origin::AnthropicRedacted],
         most_stops: 8_191,
+        // Source: the reference, `metadata.user_id`.
+        longest_user: 256,
+        wants_properties: false,
     },
     read_ask: ask::read,
     write_ask: ask::write,

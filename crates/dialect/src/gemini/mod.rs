@@ -41,6 +41,8 @@ pub static WIRE: Wire = Wire {
         has_object_arguments: true,
         origins: &[Origin::Gemini],
         most_stops: 5,
+        longest_user: 0,
+        wants_properties: false,
     },
     read_ask: ask::read,
     write_ask: ask::write,

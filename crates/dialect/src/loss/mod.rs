@@ -39,6 +39,7 @@ pub enum Feature {
     TopK,
     MinP,
     Stop,
+    MaxTokens,
     User,
     Metadata,
     ServiceTier,

@@ -89,16 +89,22 @@ pub static ROWS: &[Row] = &[
         "texts that end the answer; beyond a provider's most they are left out",
     ),
     row(
+        Feature::MaxTokens,
+        "max_tokens",
+        [K, K, K, K, K],
+        "the limit of the answer; changed to the least or the most that the model takes",
+    ),
+    row(
         Feature::User,
         "user",
         [K, K, K, D, D],
-        "the client's name for its user",
+        "the client's name for its user; left out where it is longer than the provider takes",
     ),
     row(
         Feature::Metadata,
         "metadata",
-        [K, K, D, D, D],
-        "the client's own labels",
+        [D, K, D, D, D],
+        "the client's own labels; Chat takes them only with answers that it keeps",
     ),
     row(
         Feature::ServiceTier,

@@ -1,12 +1,11 @@
 //! Requests: `POST /api/chat` and `POST /api/generate`.
 
 use mirk_model::{
-    Ask, Call, CallResult, Effort, Format, Function, Media, MediaKind, Operation, Part, PartKind,
-    Problem, Reasoning, ReasoningMode, Role, Source, Text, Thinking, Thinks, Tool, ToolChoice,
-    Traits, Turn,
+    Ask, Call, CallResult, Format, Function, Media, MediaKind, Operation, Part, PartKind, Problem,
+    ReasoningMode, Role, Source, Text, Thinking, Tool, ToolChoice, Traits, Turn,
 };
 
-use super::options;
+use super::{options, think};
 use crate::{
     carry,
     json::{Array, Members, Misread, Object, Type, Value, as_object},
@@ -40,7 +39,7 @@ pub(super) fn read<'a>(
     }
     members.read("options", |value| options::read(&mut ask, value, notes))?;
     ask.format = members.read("format", format)?.flatten();
-    ask.reasoning = members.read("think", think)?;
+    ask.reasoning = members.read("think", think::read)?;
     let logprobs = members.read("logprobs", Value::flag)?.unwrap_or(false);
     let others = members.read("top_logprobs", Value::count)?;
     ask.logprobs = (logprobs || others.is_some()).then(|| others.unwrap_or(0));
@@ -101,7 +100,7 @@ fn generate<'a>(ask: &mut Ask<'a>, members: &mut Members<'a>) -> Result<(), Misr
 
 fn images<'a>(members: &mut Members<'a>, parts: &mut Vec<Part<'a>>) -> Result<(), Misread> {
     members.each("images", |image| {
-        let base64 = image.text()?;
+        let base64 = bare(image.text()?);
         parts.push(Part::new(PartKind::Media(Media {
             kind: MediaKind::Image,
             source: Source::Data {
@@ -113,6 +112,15 @@ fn images<'a>(members: &mut Members<'a>, parts: &mut Vec<Part<'a>>) -> Result<()
         })));
         Ok(())
     })
+}
+
+/// The base64 of a data URL, which clients that have one send too; anything else as it is.
+fn bare(image: Text<'_>) -> Text<'_> {
+    let start = image.get(..5).unwrap_or_default();
+    match image.split_once(',') {
+        Some((_, base64)) if start.eq_ignore_ascii_case("data:") => Text::from(base64.to_owned()),
+        _ => image,
+    }
 }
 
 /// The type of a picture, by how its base64 begins: Ollama does not say.
@@ -245,23 +253,6 @@ fn format(value: Value<'_>) -> Result<Option<Format<'_>>, Misread> {
     }
 }
 
-fn think(value: Value<'_>) -> Result<Reasoning, Misread> {
-    let mut reasoning = Reasoning::default();
-    match value.raw() {
-        "true" => reasoning.mode = Some(ReasoningMode::On),
-        "false" => reasoning.mode = Some(ReasoningMode::Off),
-        r#""low""# => reasoning.effort = Some(Effort::Low),
-        r#""medium""# => reasoning.effort = Some(Effort::Medium),
-        r#""high""# => reasoning.effort = Some(Effort::High),
-        _ => {
-            return Err(Misread::here(
-                "is neither true, false, low, medium nor high",
-            ));
-        }
-    }
-    Ok(reasoning)
-}
-
 /// Writes a request for `POST /api/chat`.
 pub(super) fn write(ask: &Ask<'_>, traits: &Traits, notes: &mut Notes) -> Result<Vec<u8>, Problem> {
     let mut out = Vec::new();
@@ -285,7 +276,7 @@ pub(super) fn write(ask: &Ask<'_>, traits: &Traits, notes: &mut Notes) -> Result
             Some(Format::Schema { schema, .. }) => body.raw("format", schema.as_str()),
             Some(Format::Text) | None => {}
         }
-        write_think(ask.reasoning, traits, notes, body);
+        think::write(ask.reasoning, traits, notes, body);
         if let Some(others) = ask.logprobs {
             body.flag("logprobs", true);
             body.number("top_logprobs", others);
@@ -339,31 +330,6 @@ fn write_tool(function: &Function<'_>, tool: &mut Object<'_>) {
     });
 }
 
-fn write_think(
-    reasoning: Option<Reasoning>,
-    traits: &Traits,
-    notes: &mut Notes,
-    body: &mut Object<'_>,
-) {
-    let Some(reasoning) = reasoning else { return };
-    let is_off =
-        reasoning.mode == Some(ReasoningMode::Off) || reasoning.effort == Some(Effort::None);
-    let wants = !is_off
-        && (reasoning.mode.is_some() || reasoning.effort.is_some() || reasoning.budget.is_some());
-    let word = match reasoning.effort {
-        Some(Effort::Minimal | Effort::Low) => "low",
-        Some(Effort::High | Effort::ExtraHigh | Effort::Max) => "high",
-        _ => "medium",
-    };
-    match traits.thinks {
-        Thinks::No if wants => notes.dropped(Feature::Reasoning),
-        Thinks::Effort if wants => body.text("think", word),
-        Thinks::Flag | Thinks::Budget { .. } if wants => body.flag("think", true),
-        Thinks::Flag if is_off => body.flag("think", false),
-        _ => {}
-    }
-}
-
 fn message(turn: &Turn<'_>, messages: &mut Array<'_>) {
     if turn.role == Role::Tool {
         for part in &turn.parts {
@@ -397,6 +363,7 @@ fn message(turn: &Turn<'_>, messages: &mut Array<'_>) {
                 PartKind::Thinking(thinking) => Some(thinking.text.as_str()),
                 _ => None,
             })
+            .filter(|text| !text.is_empty())
             .collect();
         if !thoughts.is_empty() {
             message.text("thinking", thoughts.join("\n"));
@@ -414,6 +381,7 @@ fn joined(parts: &[Part<'_>]) -> String {
             PartKind::Text { text, .. } | PartKind::Refusal(text) => Some(text.as_str()),
             _ => None,
         })
+        .filter(|text| !text.is_empty())
         .collect();
     texts.join("\n")
 }

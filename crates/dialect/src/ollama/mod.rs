@@ -6,6 +6,7 @@ mod ask;
 mod options;
 mod reply;
 mod stream;
+mod think;
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,8 @@ pub static WIRE: Wire = Wire {
         has_object_arguments: true,
         origins: &[],
         most_stops: 64,
+        longest_user: 0,
+        wants_properties: false,
     },
     read_ask: ask::read,
     write_ask: ask::write,

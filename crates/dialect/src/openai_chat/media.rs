@@ -10,6 +10,7 @@ use mirk_model::{Media, MediaKind, Problem, Source, Text};
 use crate::{
     json::{Array, Members, Misread, Object, Value},
     loss::{Feature, Notes},
+    measure,
 };
 
 /// A media type and base64, if `url` is a data URL of these.
@@ -190,8 +191,10 @@ pub(super) fn write(
                 part.text("type", "file");
                 part.object("file", |file| {
                     // OpenAI refuses data without a name.
-                    let name = media.name.as_ref().map_or("document.pdf", Text::as_str);
-                    file.text("filename", name);
+                    file.text(
+                        "filename",
+                        measure::file_name(media.name.as_ref(), mime, notes),
+                    );
                     file.text("file_data", data_url(mime, base64));
                 });
             });

@@ -45,6 +45,9 @@ pub static WIRE: Wire = Wire {
         // In `extra_content.google`, where the model wants it: Gemini's own Chat endpoint.
         origins: &[Origin::Gemini],
         most_stops: 4,
+        // "string too long. Expected a string with maximum length 64", says OpenAI.
+        longest_user: 64,
+        wants_properties: true,
     },
     read_ask: ask::read,
     write_ask: ask::write,

@@ -10,6 +10,7 @@ use mirk_model::{Dialect, Media, MediaKind, Problem, Source, Text};
 use crate::{
     json::{Array, Members, Misread, Object, Value},
     loss::{Feature, Notes},
+    measure,
 };
 
 /// The media type and the base64 of a data URL.
@@ -139,9 +140,11 @@ pub(super) fn write(
         MediaKind::Document => array.object(|out| {
             out.text("type", "input_file");
             match (&media.name, &media.source) {
-                (Some(name), _) => out.text("filename", name.as_str()),
                 // The reference wants a name beside data.
-                (None, Source::Data { mime, .. }) => out.text("filename", file_name(mime)),
+                (name, Source::Data { mime, .. }) => {
+                    out.text("filename", measure::file_name(name.as_ref(), mime, notes));
+                }
+                (Some(name), _) => out.text("filename", name.as_str()),
                 (None, _) => {}
             }
             write_source(&media.source, ("file_data", "file_url"), out);
@@ -161,16 +164,5 @@ fn write_source(source: &Source<'_>, (data, url): (&str, &str), out: &mut Object
         Source::Url { url: address, .. } => out.text(url, address.as_str()),
         Source::File(id) => out.text("file_id", id.as_str()),
         Source::Text(_) => {}
-    }
-}
-
-fn file_name(mime: &str) -> &'static str {
-    match mime {
-        "application/pdf" => "document.pdf",
-        "text/markdown" => "document.md",
-        "text/html" => "document.html",
-        "application/json" => "document.json",
-        _ if mime.starts_with("text/") => "document.txt",
-        _ => "document",
     }
 }

@@ -38,6 +38,9 @@ pub static WIRE: Wire = Wire {
         origins: &[Origin::OpenAi],
         // `stop` is no part of this API.
         most_stops: 0,
+        // "string too long. Expected a string with maximum length 64", says OpenAI.
+        longest_user: 64,
+        wants_properties: true,
     },
     read_ask: ask::read,
     write_ask: put::write,

@@ -80,9 +80,12 @@ fn traits(dialect: Dialect) -> Traits {
         },
         _ => Thinks::Effort,
     };
+    let is_gemini = dialect == Dialect::Gemini;
     Traits {
         max_output: Some(64_000),
         thinks,
+        takes_result_media: is_gemini,
+        wants_signatures: is_gemini,
         ..Traits::default()
     }
 }

@@ -24,7 +24,7 @@ pub(super) async fn keep(
     let begun = login.row().generation;
     for attempt in 0..TRIES {
         let Some(before) = newest(tools, login) else {
-            // Removed or disabled meanwhile: there is nothing to keep them for.
+            // Removed meanwhile: there is nothing to keep them for.
             return Err(None);
         };
         if before.generation != begun {
@@ -87,7 +87,7 @@ pub(super) async fn end(
     Err(None)
 }
 
-/// The row as the store has it now, if it is genuine and in use.
+/// The row as the store has it now, if it is there and genuine.
 fn newest(tools: &Tools, login: &Login) -> Option<Arc<CredentialRow>> {
     let id = login.row().id;
     let directory = tools.store.directory();

@@ -46,6 +46,8 @@ pub(crate) struct Tools {
     pub(crate) egress: Arc<Egress>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    /// Whether tenants share this installation who do not trust each other.
+    pub(crate) is_hosted: bool,
     /// Reads tokens of other programs.
     pub(crate) pointers: Arc<dyn Pointers>,
 }
@@ -139,6 +141,11 @@ impl Logins {
     /// Sees to it that the login has a token that lives.
     async fn ready(&self, login: &Arc<Login>) -> Result<(), Problem> {
         let tools = &self.tools;
+        if tools.is_hosted {
+            let words = "Tokens of accounts are not used in hosted mode. Give this provider an API key with \
+                         `mirk credential add`.";
+            return Err(Problem::new(Kind::NoCredential, words));
+        }
         let row = login.row();
         if row.needs_login {
             return Err(ended());
@@ -156,8 +163,10 @@ impl Logins {
         }
         let renewal = renew::join(tools, login, row.generation);
         if is_alive {
-            // A renewal that takes longer goes on without this request.
-            return match tokio::time::timeout(PATIENCE, renewal).await {
+            // A renewal that takes longer goes on without those that have waited for it together.
+            let waited = renew::under_way_for(login, tools.clock.mono());
+            let patience = PATIENCE.saturating_sub(waited);
+            return match tokio::time::timeout(patience, renewal).await {
                 Ok(Renewed::Ended) => Err(ended()),
                 Ok(Renewed::Fresh | Renewed::Later) | Err(_) => Ok(()),
             };
@@ -182,7 +191,8 @@ impl Logins {
             return true;
         }
         let now = self.tools.clock.mono();
-        if row.needs_login || !lock(&login.pace).may_force(now) {
+        let may_renew = !row.needs_login && login.can_renew();
+        if !may_renew || !lock(&login.pace).may_force(now) {
             return false;
         }
         renew::join(&self.tools, login, generation).await == Renewed::Fresh

@@ -108,7 +108,20 @@ impl Login {
         let opened = lock(&self.opened);
         let opened = opened.as_ref().ok_or_else(integrity)?;
         let now = tools.clock.now();
-        Ok(Token::at(now, opened.issued_at, opened.expires_at))
+        let token = Token::at(now, opened.issued_at, opened.expires_at);
+        // What nothing can renew is used to its last moment.
+        if token == Token::Aging && opened.refresh.is_none() {
+            return Ok(Token::Fresh);
+        }
+        Ok(token)
+    }
+
+    /// Whether there is something to renew the access token with.
+    pub(super) fn can_renew(&self) -> bool {
+        let opened = lock(&self.opened);
+        opened
+            .as_ref()
+            .is_some_and(|opened| opened.refresh.is_some())
     }
 
     /// The header with the access token, and the token. Opened at most once a minute.

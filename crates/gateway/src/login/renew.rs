@@ -29,7 +29,18 @@ pub(super) enum Renewed {
 }
 
 /// A renewal under way, or one that was.
-pub(super) type Flight = watch::Receiver<Option<Renewed>>;
+#[derive(Debug)]
+pub(super) struct Flight {
+    joined: watch::Receiver<Option<Renewed>>,
+    /// On the clock that never goes back.
+    begun: u64,
+}
+
+impl Flight {
+    fn is_under_way(&self) -> bool {
+        self.joined.borrow().is_none() && self.joined.has_changed().is_ok()
+    }
+}
 
 /// When the endpoint may be asked again.
 #[derive(Debug, Default)]
@@ -95,26 +106,38 @@ pub(super) fn join(
 }
 
 /// The renewal to wait for; none when the token has been renewed already.
-fn begin(tools: &Arc<Tools>, login: &Arc<Login>, generation: i64) -> Option<Flight> {
+fn begin(
+    tools: &Arc<Tools>,
+    login: &Arc<Login>,
+    generation: i64,
+) -> Option<watch::Receiver<Option<Renewed>>> {
     let mut flight = lock(&login.flight);
-    if let Some(running) = &*flight {
-        let is_under_way = running.borrow().is_none() && running.has_changed().is_ok();
-        if is_under_way {
-            return Some(running.clone());
-        }
+    if let Some(running) = flight.as_ref().filter(|flight| flight.is_under_way()) {
+        return Some(running.joined.clone());
     }
     let row = login.row();
     if row.generation != generation && !row.needs_login {
         return None;
     }
     let (done, joined) = watch::channel(None);
-    *flight = Some(joined.clone());
+    *flight = Some(Flight {
+        joined: joined.clone(),
+        begun: tools.clock.mono(),
+    });
     let (tools, login) = (Arc::clone(tools), Arc::clone(login));
     tokio::spawn(async move {
         let renewed = run(&tools, &login).await;
         done.send_replace(Some(renewed));
     });
     Some(joined)
+}
+
+/// How long the renewal has been under way.
+pub(super) fn under_way_for(login: &Login, now: u64) -> Duration {
+    let flight = lock(&login.flight);
+    let running = flight.as_ref().filter(|flight| flight.is_under_way());
+    let begun = running.map_or(now, |flight| flight.begun);
+    Duration::from_nanos(now.saturating_sub(begun))
 }
 
 async fn run(tools: &Tools, login: &Login) -> Renewed {

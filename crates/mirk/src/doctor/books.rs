@@ -199,6 +199,20 @@ fn seals(store: &Store, vault: &Vault) -> Finding {
         .filter(|row| !opens(row))
         .map(|row| row.label.as_str())
         .collect();
+    let ended: Vec<&str> = all
+        .credentials
+        .iter()
+        .filter(|row| row.needs_login)
+        .map(|row| row.label.as_str())
+        .collect();
+    if closed.is_empty() && !ended.is_empty() {
+        let what = format!("the logins of these have ended: {}", ended.join(", "));
+        return Finding::warn(
+            CHECK,
+            what,
+            "log in again, remove them and add them again with `mirk credential add --oauth`",
+        );
+    }
     if closed.is_empty() {
         return Finding::ok(CHECK, format!("all {} open", all.credentials.len()));
     }

@@ -433,6 +433,32 @@ fn while_the_old_token_lives_an_endpoint_that_fails_hurts_nobody() {
 }
 
 #[test]
+fn a_token_that_nothing_renews_is_used_to_its_end_and_then_needs_its_owner() {
+    let endpoint = Endpoint::start(Mood::Stalls);
+    let live = server(&endpoint, 3_600);
+    let provider = json!({
+        "name": "two", "kind": "openai", "base_url": live.sim.base(), "without_secret": true,
+    });
+    live.act("provider.add", provider);
+    let tokens = json!({"access": access(3), "expires_in": 5}).to_string();
+    add(&live, "two", &tokens);
+    let ask = || {
+        let (path, body) = Speech::Chat.request_named("two/gpt-x", false, "hello");
+        let answer = live.client().ask(&live.key, &path, &body);
+        (answer.head.status, answer.text())
+    };
+    // In the last tenth of its life.
+    thread::sleep(Duration::from_millis(4_600));
+    assert_eq!(ask().0, 200);
+    assert_eq!(row(&live, "two")["state"], "ready");
+    thread::sleep(Duration::from_millis(500));
+    let (status, text) = ask();
+    assert_eq!(status, 502, "{text}");
+    assert_eq!(row(&live, "two")["state"], "needs login");
+    assert_eq!(endpoint.asked(), 0);
+}
+
+#[test]
 fn a_token_that_is_refused_early_is_renewed_once() {
     let endpoint = Endpoint::start(Mood::Grants {
         lives: 3_600,
@@ -565,4 +591,12 @@ fn hosted_mode_keeps_no_tokens_of_accounts() {
     let words = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(77), "{words}");
     assert!(words.contains("hosted"), "{words}");
+    // Nor does it use those that are there already.
+    let mut command = live.command(&["serve", "--listen", "127.0.0.1:0", "--json"]);
+    command.env("MIRK_MODE", "hosted");
+    live.serve_with(command);
+    let (status, text) = ask(&live);
+    assert_eq!(status, 503, "{text}");
+    assert!(text.contains("hosted"), "{text}");
+    assert!(live.sim.requests().is_empty());
 }

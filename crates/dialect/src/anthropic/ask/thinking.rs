@@ -5,6 +5,7 @@ use mirk_model::{Ask, Effort, Problem, Reasoning, ReasoningMode, Shown, Thinks, 
 use crate::{
     json::Object,
     loss::{Feature, Notes},
+    measure,
 };
 
 /// The most output tokens where neither the client nor the catalogue says: every model takes it.
@@ -60,7 +61,9 @@ impl Plan {
         is_forced: bool,
         notes: &mut Notes,
     ) -> Result<Self, Problem> {
-        let limit = ask.max_tokens.map(|limit| limit.max(traits.least_output));
+        let limit = ask
+            .max_tokens
+            .map(|wanted| measure::limit(wanted, traits.least_output, traits, notes));
         let reasoning = ask.reasoning.unwrap_or_default();
         let mut plan = Self {
             mode: Mode::Unsaid,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use mirk_model::{Ask, Call, Function, PartKind, Problem, Text, Tool, ToolChoice};
 
 use crate::{
-    json::{Object, as_object},
+    json::{Object, Value, as_object},
     loss::{Feature, Notes},
     wire::Shape,
 };
@@ -27,6 +27,18 @@ pub(super) fn fit(
                 wrapped.push(name);
                 *tool = function;
                 notes.changed(Feature::CustomTools);
+            }
+        }
+    }
+    if shape.wants_properties {
+        for tool in &mut ask.tools {
+            if let Tool::Function(Function {
+                schema: Some(schema),
+                ..
+            }) = tool
+                && let Some(whole) = with_properties(schema)
+            {
+                *schema = whole;
             }
         }
     }
@@ -108,6 +120,26 @@ fn fit_call(call: &mut Call<'_>, shape: &Shape, notes: &mut Notes) {
         call.arguments = Text::from(wrapped);
         notes.changed(Feature::BrokenArguments);
     }
+}
+
+/// The schema with what OpenAI wants at its root, where that lacks it: "Invalid schema for
+/// function: object schema missing properties". A schema without arguments means the same.
+fn with_properties(schema: &str) -> Option<Text<'static>> {
+    let members = Value::parse(schema).ok()?.members().ok()?;
+    let mut missing = String::new();
+    match members.peek("type") {
+        None => missing.push_str(r#""type":"object","#),
+        Some(kind) if kind.raw() == r#""object""# => {}
+        Some(_) => return None,
+    }
+    if members.peek("properties").is_none() {
+        missing.push_str(r#""properties":{},"#);
+    }
+    let inside = schema.trim_start().strip_prefix('{')?;
+    if inside.trim_start().starts_with('}') {
+        missing.pop();
+    }
+    (!missing.is_empty()).then(|| Text::from(["{", &missing, inside].concat()))
 }
 
 /// `{"input": text}`.

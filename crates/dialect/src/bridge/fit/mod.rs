@@ -10,7 +10,10 @@ mod options;
 mod results;
 mod turns;
 
-use mirk_model::{Ask, Problem, Traits};
+#[cfg(test)]
+mod tests;
+
+use mirk_model::{Ask, Kind, Problem, Traits};
 
 use crate::{loss::Notes, wire::Shape};
 
@@ -31,5 +34,9 @@ pub(super) fn fit(
     results::pair(ask, shape, notes)?;
     let restore = names::fit(ask, shape, &wrapped, notes);
     turns::fit(ask, shape, traits, notes)?;
+    if ask.turns.is_empty() {
+        // Ollama loads a model so; another provider would refuse it in words that fit nobody.
+        return Err(Problem::new(Kind::BadRequest, "there is nothing to answer").about("messages"));
+    }
     Ok(restore)
 }

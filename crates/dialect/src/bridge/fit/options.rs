@@ -1,6 +1,6 @@
 //! Fields of the request as a whole that the target has nothing for.
 
-use mirk_model::{Ask, Problem, Tool};
+use mirk_model::{Ask, Problem, Text, Tool};
 
 use crate::{
     loss::{Fate, Feature, Notes},
@@ -36,6 +36,10 @@ pub(super) fn fit(ask: &mut Ask<'_>, shape: &Shape, notes: &mut Notes) -> Result
     without(&mut ask.logprobs, Feature::Logprobs, notes)?;
     without(&mut ask.verbosity, Feature::Verbosity, notes)?;
     without(&mut ask.user, Feature::User, notes)?;
+    let is_long = |user: &mut Text<'_>| user.chars().count() > shape.longest_user;
+    if ask.user.take_if(is_long).is_some() {
+        notes.dropped(Feature::User);
+    }
     without(&mut ask.metadata, Feature::Metadata, notes)?;
     without(&mut ask.service_tier, Feature::ServiceTier, notes)?;
     without(&mut ask.cache_key, Feature::CacheKey, notes)?;

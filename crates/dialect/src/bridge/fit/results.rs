@@ -94,8 +94,8 @@ impl Open {
     }
 
     /// The call that a result answers: the first open one of its id. A client of a dialect without
-    /// ids answers calls that were given ids on their way there: then the first of its name, or
-    /// the first of all.
+    /// ids answers calls that were given ids on their way there: then the first of its name, and
+    /// where it says no name, the first of all. A result of another tool is never taken for it.
     fn take(&mut self, id: &str, name: Option<&str>, known: &[Known]) -> Option<usize> {
         let is_open = |place: &usize| known.get(*place).is_some_and(|call| !call.is_answered);
         let first = |queue: Option<&mut VecDeque<usize>>| {
@@ -110,10 +110,10 @@ impl Open {
         if !id.is_empty() {
             return first(self.by_id.get_mut(id));
         }
-        let by_name = name.and_then(|name| first(self.by_name.get_mut(name)));
-        by_name
-            .or_else(|| first(self.by_id.get_mut("")))
-            .or_else(|| first(Some(&mut self.all)))
+        match name.filter(|name| !name.is_empty()) {
+            Some(name) => first(self.by_name.get_mut(name)),
+            None => first(self.by_id.get_mut("")).or_else(|| first(Some(&mut self.all))),
+        }
     }
 }
 

@@ -79,6 +79,7 @@ fn with_options(feature: Feature, ask: &mut Ask<'static>) -> Option<()> {
         Feature::Choices => ask.choices = Some(2),
         Feature::Logprobs => ask.logprobs = Some(2),
         Feature::Stop => ask.stop = vec!["x".into()],
+        Feature::MaxTokens => ask.max_tokens = Some(100),
         Feature::User => ask.user = Some("u".into()),
         Feature::Metadata => ask.metadata = Some(r#"{"a":"b"}"#.into()),
         Feature::ServiceTier => ask.service_tier = Some("flex".into()),

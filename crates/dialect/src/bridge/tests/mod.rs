@@ -30,6 +30,8 @@ const STRICT: Shape = Shape {
     has_object_arguments: true,
     origins: &[],
     most_stops: 2,
+    longest_user: 8,
+    wants_properties: true,
 };
 
 fn turn(role: Role, parts: Vec<Part<'static>>) -> Turn<'static> {
@@ -275,6 +277,7 @@ fn names_are_rewritten_there_and_back_without_collisions() {
         },
     ];
     let mut ask = Ask {
+        turns: vec![said(Role::User, "u")],
         tools,
         tool_choice: Some(ToolChoice::Named("a.name that is long".into())),
         ..Ask::default()
@@ -327,10 +330,14 @@ fn t15_a_hosted_tool_is_left_out_by_name_and_refused_when_it_is_all_there_is() {
         kind: "web_search".into(),
         raw: "{}".into(),
     };
-    let (ask, notes) = fitted(vec![], vec![hosted(), function(None, "f")]);
+    let (ask, notes) = fitted(
+        vec![said(Role::User, "u")],
+        vec![hosted(), function(None, "f")],
+    );
     assert_eq!(ask.tools.len(), 1);
     assert_eq!(notes.said(), ["dropped:tools.hosted"]);
     let mut ask = Ask {
+        turns: vec![said(Role::User, "u")],
         tools: vec![hosted()],
         ..Ask::default()
     };

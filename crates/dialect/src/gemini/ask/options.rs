@@ -1,11 +1,14 @@
 //! `generationConfig`, written.
 
-use mirk_model::{Ask, Effort, Format, Problem, Reasoning, ReasoningMode, Shown, Thinks, Traits};
+use mirk_model::{
+    Ask, Dialect, Effort, Format, Problem, Reasoning, ReasoningMode, Shown, Thinks, Traits,
+};
 
 use super::super::schema;
 use crate::{
     json::Object,
     loss::{Feature, Notes},
+    measure,
 };
 
 /// Writes `generationConfig`, if there is anything to say.
@@ -17,7 +20,7 @@ pub(super) fn write(
 ) -> Result<(), Problem> {
     let mut out = Vec::new();
     Object::try_write(&mut out, |config| {
-        limits(ask, traits, config);
+        limits(ask, traits, notes, config);
         sampling(ask, traits, notes, config)?;
         if let Some(format) = &ask.format {
             write_format(format, traits, notes, config);
@@ -36,12 +39,11 @@ pub(super) fn write(
     Ok(())
 }
 
-fn limits(ask: &Ask<'_>, traits: &Traits, config: &mut Object<'_>) {
+fn limits(ask: &Ask<'_>, traits: &Traits, notes: &mut Notes, config: &mut Object<'_>) {
     if let Some(limit) = ask.max_tokens {
-        let limit = limit.max(traits.least_output);
         config.number(
             "maxOutputTokens",
-            traits.max_output.map_or(limit, |most| limit.min(most)),
+            measure::limit(limit, traits.least_output, traits, notes),
         );
     }
     if let Some(choices) = ask.choices.filter(|choices| *choices != 1) {
@@ -149,9 +151,13 @@ fn think(
     if asked.has_changed {
         notes.changed(Feature::Reasoning);
     }
+    // Who asks for thoughts in these dialects sees them unless told otherwise; at Gemini it is the
+    // other way round.
+    let is_shown = matches!(notes.client(), Dialect::Anthropic | Dialect::Ollama);
     let includes = reasoning
         .shown
         .map(|shown| shown != Shown::Omitted)
+        .or((is_shown && is_said && !is_off).then_some(true))
         .filter(|_| asked.budget != Some(0));
     if asked.level.is_none() && asked.budget.is_none() && includes.is_none() {
         return Ok(());
@@ -188,7 +194,9 @@ impl Asked {
         let effort = if is_off {
             Some(Effort::None)
         } else {
-            reasoning.effort.or_else(|| reasoning.budget.map(effort_of))
+            reasoning
+                .effort
+                .or_else(|| reasoning.budget.map(measure::effort_of))
         };
         let is_budget = reasoning.effort.is_none() && reasoning.budget.is_some();
         let (level, has_changed) = match effort {
@@ -246,16 +254,5 @@ const fn tokens_of(effort: Effort) -> u64 {
         Effort::Medium => 8_192,
         Effort::High => 16_384,
         Effort::ExtraHigh | Effort::Max => 32_768,
-    }
-}
-
-/// The effort that a budget amounts to.
-const fn effort_of(budget: u64) -> Effort {
-    match budget {
-        0 => Effort::None,
-        1..=1_024 => Effort::Minimal,
-        1_025..=4_096 => Effort::Low,
-        4_097..=8_192 => Effort::Medium,
-        _ => Effort::High,
     }
 }

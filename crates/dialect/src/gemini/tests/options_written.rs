@@ -181,7 +181,10 @@ fn t25_limits_of_the_model_are_kept() {
         body["generationConfig"],
         json!({"maxOutputTokens":65_536,"responseLogprobs":true,"logprobs":20})
     );
-    assert_eq!(said, ["dropped:temperature", "dropped:seed"]);
+    assert_eq!(
+        said,
+        ["changed:max_tokens", "dropped:temperature", "dropped:seed"]
+    );
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! A request for a provider.
 
 use mirk_model::{
-    Ask, Dialect, Effort, Format, Function, Problem, Reasoning, ReasoningMode, Text, Thinks, Tool,
-    ToolChoice, Traits,
+    Ask, Dialect, Effort, Format, Function, Problem, ReasoningMode, Text, Thinks, Tool, ToolChoice,
+    Traits,
 };
 
 use super::write_turns;
 use crate::{
     json::{Array, Object},
     loss::{Feature, Notes},
+    measure,
     openai_chat::words,
 };
 
@@ -26,9 +27,9 @@ pub(in crate::openai_chat) fn write(
         })?;
         write_tools(ask, body, notes)?;
         write_format(ask, traits, body, notes);
-        write_reasoning(ask.reasoning.unwrap_or_default(), traits, body, notes)?;
+        write_reasoning(ask, traits, body, notes)?;
         write_sampling(ask, traits, body, notes)?;
-        write_size(ask, traits, body);
+        write_size(ask, traits, body, notes);
         write_names(ask, body, notes)?;
         for (name, value) in &ask.own {
             if notes.client() == Dialect::OpenAiChat {
@@ -179,11 +180,12 @@ fn write_format(ask: &Ask<'_>, traits: &Traits, body: &mut Object<'_>, notes: &m
 /// Writes how much to think as the model is told it: `reasoning_effort` (OpenAI),
 /// `reasoning.max_tokens` (OpenRouter), `thinking.type` (DeepSeek, GLM, Kimi).
 fn write_reasoning(
-    wish: Reasoning,
+    ask: &Ask<'_>,
     traits: &Traits,
     body: &mut Object<'_>,
     notes: &mut Notes,
 ) -> Result<(), Problem> {
+    let wish = ask.reasoning.unwrap_or_default();
     let is_off = wish.mode == Some(ReasoningMode::Off) || wish.effort == Some(Effort::None);
     let has_measure = wish.effort.is_some() || wish.budget.is_some();
     match traits.thinks {
@@ -192,13 +194,15 @@ fn write_reasoning(
                 notes.lose(Feature::Reasoning)?;
             }
         }
-        Thinks::Effort if is_off => body.text("reasoning_effort", "none"),
         Thinks::Effort => {
-            if let Some(effort) = wish.effort.or(wish.budget.map(as_effort)) {
-                if wish.effort.is_none() || effort == Effort::Max {
+            let off = is_off.then_some(Effort::None);
+            let asked = off.or(wish.effort);
+            if let Some(effort) = asked.or(wish.budget.map(measure::effort_of)) {
+                let taken = measure::openai_effort(&ask.model, effort);
+                if asked != Some(taken) || taken == Effort::Max {
                     notes.changed(Feature::Reasoning);
                 }
-                body.text("reasoning_effort", words::effort_word(effort));
+                body.text("reasoning_effort", words::effort_word(taken));
             }
         }
         Thinks::Budget { .. } if is_off => {
@@ -226,18 +230,6 @@ fn write_reasoning(
         }
     }
     Ok(())
-}
-
-/// The effort that is nearest to a budget.
-const fn as_effort(budget: u64) -> Effort {
-    match budget {
-        0 => Effort::None,
-        1..=1024 => Effort::Minimal,
-        1025..=4096 => Effort::Low,
-        4097..=8192 => Effort::Medium,
-        8193..=16384 => Effort::High,
-        _ => Effort::ExtraHigh,
-    }
 }
 
 const fn as_budget(effort: Effort) -> u64 {
@@ -298,15 +290,17 @@ fn write_sampling(
     Ok(())
 }
 
-fn write_size(ask: &Ask<'_>, traits: &Traits, body: &mut Object<'_>) {
+fn write_size(ask: &Ask<'_>, traits: &Traits, body: &mut Object<'_>, notes: &mut Notes) {
     if let Some(wanted) = ask.max_tokens {
         let name = if traits.has_completion_limit {
             "max_completion_tokens"
         } else {
             "max_tokens"
         };
-        let most = traits.max_output.unwrap_or(u64::MAX);
-        body.number(name, wanted.min(most).max(traits.least_output));
+        body.number(
+            name,
+            measure::limit(wanted, traits.least_output, traits, notes),
+        );
     }
     if let Some(choices) = ask.choices {
         body.number("n", choices);

@@ -226,7 +226,10 @@ fn t25_the_limit_has_the_models_name_and_keeps_its_bounds() {
         (body.get("max_tokens"), body.get("temperature")),
         (None, None)
     );
-    assert_eq!(said, ["dropped:temperature", "dropped:top_k"]);
+    assert_eq!(
+        said,
+        ["dropped:temperature", "dropped:top_k", "changed:max_tokens"]
+    );
     asked.max_tokens = Some(9000);
     let small = Traits {
         max_output: Some(4096),

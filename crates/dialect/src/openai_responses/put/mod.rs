@@ -7,14 +7,15 @@ mod items;
 mod tools;
 
 use mirk_model::{
-    Ask, Dialect, Effort, Format, Part, PartKind, Problem, Reasoning, ReasoningMode, Role, Text,
-    Thinks, Traits,
+    Ask, Dialect, Effort, Format, Part, PartKind, Problem, ReasoningMode, Role, Text, Thinks,
+    Traits,
 };
 
 use super::words;
 use crate::{
     json::Object,
     loss::{Feature, Notes},
+    measure,
 };
 
 /// Members of Chat's that are the same here.
@@ -37,7 +38,7 @@ pub(super) fn write(ask: &Ask<'_>, traits: &Traits, notes: &mut Notes) -> Result
         body.try_array("input", |input| items::write(turns, input, notes))?;
         tools::write(ask, body, notes)?;
         write_text(ask, body);
-        let thinks = write_reasoning(ask.reasoning.unwrap_or_default(), traits, body, notes)?;
+        let thinks = write_reasoning(ask, traits, body, notes)?;
         write_include(ask, thinks, body);
         write_sampling(ask, traits, body, notes)?;
         write_rest(ask, traits, body, notes)?;
@@ -103,25 +104,17 @@ fn write_format(format: &Format<'_>, out: &mut Object<'_>) {
     }
 }
 
-/// The effort that a budget of tokens comes to.
-const fn effort_of(budget: u64) -> Effort {
-    match budget {
-        0 => Effort::None,
-        1..=1024 => Effort::Minimal,
-        1025..=4096 => Effort::Low,
-        4097..=8192 => Effort::Medium,
-        8193..=16384 => Effort::High,
-        _ => Effort::ExtraHigh,
-    }
-}
+/// "Expected a value >= 16, but got 1 instead", says the API of `max_output_tokens`.
+const LEAST_OUTPUT: u64 = 16;
 
 /// Writes how much to think; says whether the model may.
 fn write_reasoning(
-    reasoning: Reasoning,
+    ask: &Ask<'_>,
     traits: &Traits,
     body: &mut Object<'_>,
     notes: &mut Notes,
 ) -> Result<bool, Problem> {
+    let reasoning = ask.reasoning.unwrap_or_default();
     let is_off = reasoning.mode == Some(ReasoningMode::Off);
     let wants = !is_off
         && reasoning.effort != Some(Effort::None)
@@ -132,15 +125,13 @@ fn write_reasoning(
         }
         return Ok(false);
     }
-    let effort = if is_off {
-        Some(Effort::None)
-    } else {
-        reasoning.effort.or_else(|| {
-            let budget = reasoning.budget?;
-            notes.changed(Feature::Reasoning);
-            Some(effort_of(budget))
-        })
-    };
+    let asked = is_off.then_some(Effort::None).or(reasoning.effort);
+    let effort = asked
+        .or(reasoning.budget.map(measure::effort_of))
+        .map(|effort| measure::openai_effort(&ask.model, effort));
+    if effort != asked {
+        notes.changed(Feature::Reasoning);
+    }
     let thinks = effort != Some(Effort::None);
     let summary = reasoning
         .shown
@@ -220,10 +211,10 @@ fn write_rest(
     notes: &mut Notes,
 ) -> Result<(), Problem> {
     if let Some(tokens) = ask.max_tokens {
-        let most = traits.max_output.unwrap_or(u64::MAX);
+        let least = traits.least_output.max(LEAST_OUTPUT);
         body.number(
             "max_output_tokens",
-            tokens.max(traits.least_output).min(most),
+            measure::limit(tokens, least, traits, notes),
         );
     }
     body.maybe_text("user", ask.user.as_ref().map(Text::as_str));

@@ -74,7 +74,7 @@ fn t10_a_model_that_thinks_is_asked_for_its_encrypted_thoughts() {
 fn s101_budgets_become_efforts_and_that_is_named() {
     for (budget, effort) in [
         (0, Effort::None),
-        (1024, Effort::Minimal),
+        (1024, Effort::Low),
         (4096, Effort::Low),
         (8192, Effort::Medium),
         (16384, Effort::High),
@@ -113,7 +113,8 @@ fn t25_what_the_model_does_not_take_is_left_out_by_name() {
     assert!(body.contains(r#""max_output_tokens":16"#));
     assert!(!body.contains("0.70"));
     let lost = ["temperature", "top_k", "seed", "stop"].map(|name| format!("dropped:{name}"));
-    assert_eq!(notes.said(), lost);
+    let changed = "changed:max_tokens".to_owned();
+    assert_eq!(notes.said(), [lost.to_vec(), vec![changed]].concat());
     ask.choices = Some(2);
     let mut notes = Notes::new(Dialect::OpenAiChat, Dialect::OpenAiResponses);
     assert!((WIRE.write_ask)(&ask, &traits, &mut notes).is_err());
