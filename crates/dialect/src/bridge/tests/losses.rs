@@ -139,6 +139,20 @@ fn with_tools(feature: Feature, ask: &mut Ask<'static>) -> Option<()> {
         }),
         Feature::Namespaces => ask.tools.push(function(Some("n"), "g")),
         Feature::ToolNames => ask.tools.push(function(None, "\u{e9}")),
+        Feature::Schema => {
+            let schema = r#"{"type":"object","properties":{"a":{"type":"string","not":{}}}}"#;
+            ask.tools = vec![tool(Function::default())];
+            if let Some(Tool::Function(function)) = ask.tools.first_mut() {
+                function.schema = Some(schema.into());
+            }
+        }
+        _ => return with_calls(feature, ask),
+    }
+    Some(())
+}
+
+fn with_calls(feature: Feature, ask: &mut Ask<'static>) -> Option<()> {
+    match feature {
         Feature::BrokenArguments => {
             ask.turns
                 .push(turn(Role::Assistant, vec![call("a", "f", "{")]));
@@ -167,13 +181,6 @@ fn with_tools(feature: Feature, ask: &mut Ask<'static>) -> Option<()> {
                 }
             }
             ask.turns.push(turn(Role::Tool, vec![part]));
-        }
-        Feature::Schema => {
-            let schema = r#"{"type":"object","properties":{"a":{"type":"string","not":{}}}}"#;
-            ask.tools = vec![tool(Function::default())];
-            if let Some(Tool::Function(function)) = ask.tools.first_mut() {
-                function.schema = Some(schema.into());
-            }
         }
         _ => {
             ask.tools.clear();
