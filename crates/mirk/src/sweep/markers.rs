@@ -164,6 +164,8 @@ impl Markers {
         for (class, prefix) in [
             ("provider-key", "sim-"),
             ("other-provider-key", "sim-"),
+            ("access-token", "sim-"),
+            ("refresh-token", "sim-"),
             ("foreign-key", "sk-"),
         ] {
             list.push(Marker::long_secret(class, prefix, entropy));

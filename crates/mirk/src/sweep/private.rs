@@ -53,7 +53,7 @@ const QUESTIONS: [(&str, &str); 8] = [
 ];
 
 /// Classes that good requests carry to the provider, or good answers to the client.
-const CARRIED: [&str; 12] = [
+const CARRIED: [&str; 13] = [
     "prompt",
     "system",
     "completion",
@@ -66,6 +66,7 @@ const CARRIED: [&str; 12] = [
     "cut-prompt",
     "embedding",
     "provider-key",
+    "access-token",
 ];
 
 /// What came back for one request.
@@ -312,6 +313,20 @@ impl<'a> Sweep<'a> {
                 json!({"name": name, "kind": kind, "base_url": base, "secret": secret, "models": models}),
             )?;
         }
+        // A provider with an account's tokens, which nothing renews during a sweep.
+        let base = self.sims.0.base();
+        act(
+            "provider.add",
+            json!({"name": "acc", "kind": "openai", "base_url": base, "models": ["gpt-x"], "without_secret": true}),
+        )?;
+        let tokens = json!({
+            "access": self.markers.text("access-token"), "refresh": self.markers.text("refresh-token"),
+            "expires_in": 86_400, "token_endpoint": format!("{base}/oauth/token"), "client_id": "sweep",
+        });
+        act(
+            "credential.add",
+            json!({"provider": "acc", "label": "account", "secret": tokens.to_string(), "oauth": true, "accept_terms": true}),
+        )?;
         act(
             "setup.owner",
             json!({"handle": self.markers.text("handle"), "password": self.markers.text("password")}),

@@ -344,6 +344,12 @@ impl Traffic<'_> {
                 steps.push(Step::plain(request));
             }
         }
+        steps.push(Step::plain(self.ask(
+            "chat",
+            "acc/gpt-x",
+            false,
+            &self.wish(),
+        )));
         let embedding =
             json!({"model": "oai/gpt-x", "input": [self.text("embedding")]}).to_string();
         steps.push(Step::plain(self.post(
