@@ -29,7 +29,13 @@ impl Attempt {
     /// was tried instead; only of kinds that many different servers are.
     pub(crate) fn stand_in(&self, asked: &Asked) -> Option<Operation> {
         let facts = self.upstream.facts;
-        if facts.catalog != Listed::Unknown && !facts.is_local {
+        let is_sure = facts.catalog != Listed::Unknown && !facts.is_local;
+        // What every server of a kind does stands first.
+        let is_plain = facts
+            .paths
+            .first()
+            .is_some_and(|(plain, _)| *plain == asked.operation);
+        if is_sure || is_plain {
             return None;
         }
         let best = traits::best_dialect(facts, &self.model);

@@ -96,6 +96,14 @@ enum Tried {
     Final(Problem, Meter),
 }
 
+impl Attempted {
+    /// Whether the provider did what it was asked.
+    fn is_good(&self) -> bool {
+        let (Self::Relay { head, .. } | Self::Ready { head, .. } | Self::Whole { head, .. }) = self;
+        head.status.is_success()
+    }
+}
+
 /// Tries the attempts in order; ends at once when the key is revoked.
 pub(crate) async fn first_good(
     gateway: Arc<Gateway>,
@@ -177,7 +185,7 @@ impl Side<'_> {
                     attempt.operation = operation;
                 }
                 tried => {
-                    if matches!(tried, Tried::Chosen(_)) {
+                    if matches!(&tried, Tried::Chosen(chosen) if chosen.is_good()) {
                         attempt.upstream.learn(attempt.lacks);
                     }
                     return tried;
