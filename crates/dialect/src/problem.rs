@@ -36,8 +36,7 @@ pub fn render(dialect: Dialect, problem: &Problem, request_id: &str) -> Rendered
 /// What a provider of another dialect said, with the marks by which clients of `dialect` know it.
 /// The words stay the provider's, but for a prompt that is too long: Claude Code knows that by
 /// words alone, and makes the conversation shorter.
-pub(crate) fn in_terms_of<'a>(dialect: Dialect, failure: Failure<'a>) -> Failure<'a> {
-    let mut failure = failure;
+pub(crate) fn in_terms_of(dialect: Dialect, mut failure: Failure<'_>) -> Failure<'_> {
     failure.status = match (failure.status, dialect) {
         // Anthropic's own number for a provider that is overloaded.
         (529, Dialect::Anthropic) => 529,
@@ -176,7 +175,7 @@ fn word(value: Option<Value<'_>>) -> Option<String> {
 }
 
 /// What servers in Python say of a request: words, or a list of what is wrong with it.
-/// Source: FastAPI, "Handling Errors".
+/// Source: `FastAPI`, "Handling Errors".
 fn of_detail(detail: Value<'_>) -> Option<String> {
     if detail.kind() != Type::Array {
         return word(Some(detail));
@@ -199,8 +198,7 @@ fn of_detail(detail: Value<'_>) -> Option<String> {
     Some(said)
 }
 
-fn said_by(error: Members<'_>) -> Option<(String, String, Option<String>)> {
-    let mut error = error;
+fn said_by(mut error: Members<'_>) -> Option<(String, String, Option<String>)> {
     let message = word(error.take("message")).unwrap_or_default();
     let param = word(error.take("param"));
     // OpenAI has `type` and `code`, Anthropic `type`, Google `status` beside a number as `code`.
@@ -208,7 +206,8 @@ fn said_by(error: Members<'_>) -> Option<(String, String, Option<String>)> {
         .into_iter()
         .find_map(|name| word(error.take(name)))
         .unwrap_or_default();
-    Some((code, message, param))
+    let says_nothing = code.is_empty() && message.is_empty();
+    (!says_nothing).then_some((code, message, param))
 }
 
 /// Bytes that keep a silent stream of the dialect alive and that its clients step over; none for

@@ -31,10 +31,9 @@ fn way(client: Dialect, upstream: Dialect, is_stream: bool) -> Way {
 
 /// The events that a client gets for a stream of these, and whether the stream was whole.
 fn streamed(client: Dialect, upstream: Dialect, chunks: &[Tree]) -> (Vec<Tree>, bool) {
-    let mut body = String::new();
-    for chunk in chunks {
-        body.push_str(&format!("data: {chunk}\n\n"));
-    }
+    let frames = chunks.iter().map(|chunk| format!("data: {chunk}\n\n"));
+    let body: Vec<_> = frames.collect();
+    let body = body.concat();
     let mut stream = way(client, upstream, true).stream();
     (parsed(&mut stream, body.as_bytes()), stream.has_ended())
 }

@@ -40,7 +40,7 @@ enum Step<'p> {
 
 impl Partial {
     /// Puts a piece where it belongs. A text goes on where there is one already.
-    pub(super) fn put(&mut self, part: Part<'_>) -> Result<(), Malformed> {
+    pub(super) fn put(&mut self, part: &Part<'_>) -> Result<(), Malformed> {
         let path = part.path.as_str();
         self.length += path.len() + part.value.raw().len();
         if self.length > MOST {

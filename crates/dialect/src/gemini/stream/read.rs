@@ -3,7 +3,7 @@
 //! Invariant: the stream is whole when the body ended well and every answer that began has its
 //! reason. There is no other mark, and the tokens may come after the reason.
 
-use mirk_model::{Event, Failure, Finish, Text, Usage};
+use mirk_model::{Call, Event, Failure, Finish, Text, Usage};
 
 use super::super::{
     finish_of,
@@ -254,19 +254,9 @@ fn tell(
             parts,
             goes_on,
         } => {
-            if let Some(begun) = begun {
-                end_partial(choice, under, sink)?;
-                let call = under.calls;
-                under.calls += 1;
-                under.partial = Some((call, Partial::default()));
-                sink(Event::Call {
-                    choice,
-                    call,
-                    begun,
-                })?;
-            }
+            begin_partial((choice, begun), under, sink)?;
             if let Some((_, partial)) = &mut under.partial {
-                for part in parts {
+                for part in &parts {
                     partial.put(part)?;
                 }
             }
@@ -278,6 +268,26 @@ fn tell(
         // No dialect here streams media; what it signs is kept.
         Said::Media { state, .. } => state_of(state, sink),
     }
+}
+
+/// Begins the call that comes in pieces, if this is where it begins.
+fn begin_partial(
+    (choice, begun): (u32, Option<Call<'_>>),
+    under: &mut Under,
+    sink: &mut Sink<'_>,
+) -> Result<(), Malformed> {
+    let Some(begun) = begun else {
+        return Ok(());
+    };
+    end_partial(choice, under, sink)?;
+    let call = under.calls;
+    under.calls += 1;
+    under.partial = Some((call, Partial::default()));
+    sink(Event::Call {
+        choice,
+        call,
+        begun,
+    })
 }
 
 /// Ends the call that comes in pieces, if there is one.
