@@ -5,7 +5,8 @@ use mirk_model::{Operation, Thinks, Traits};
 use serde_json::{Value, json};
 
 use crate::{
-    ABLE, ANTHROPIC, BUDGET, CHAT, GEMINI, ask, framed, reply, stream, translate, translate_for,
+    ABLE, ANTHROPIC, BUDGET, CHAT, GEMINI, ask, events, framed, reply, stream, translate,
+    translate_for, way,
 };
 
 fn hello() -> Value {
@@ -352,7 +353,7 @@ fn thinking(traits: &Traits, effort: &str) -> Value {
 
 #[test]
 fn p10_6_an_effort_is_a_level_for_newer_models() {
-    for effort in ["minimal", "low", "medium", "high"] {
+    for effort in ["low", "medium", "high"] {
         let config = thinking(&ABLE, effort);
         let level = config["thinkingLevel"]
             .as_str()
@@ -418,22 +419,37 @@ fn p10_6_without_alt_sse_a_stream_is_one_array() {
 }
 
 #[test]
-fn p10_6_an_array_of_geminis_is_read_as_a_stream() {
-    let item = |text: &str, finish: &Value| json!({"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": finish}]});
-    let mut way = crate::way(CHAT, GEMINI).stream();
-    let mut out = Vec::new();
-    let body = json!([item("Os", &Value::Null), item("lo", &json!("STOP"))]).to_string();
-    for byte in body.as_bytes().chunks(7) {
-        way.feed(byte, &mut out).unwrap();
+fn p10_6_an_array_where_events_were_asked_for_is_never_taken_for_a_whole_stream() {
+    let content = json!({"role": "model", "parts": [{"text": "Oslo"}]});
+    let body = json!([{"candidates": [{"content": content, "finishReason": "STOP"}]}]).to_string();
+    let (mut stream, mut out) = (way(CHAT, GEMINI).stream(), Vec::new());
+    let fed = stream.feed(body.as_bytes(), &mut out);
+    let ended = fed.and_then(|()| stream.finish(&mut out));
+    assert!(ended.is_err() || !stream.has_ended());
+    assert!(events(&out).iter().all(|event| *event != "[DONE]"));
+}
+
+#[test]
+fn p10_6_the_least_effort_is_minimal_for_the_models_that_know_it() {
+    let body =
+        r#"{"model":"m","messages":[{"role":"user","content":"?"}],"reasoning_effort":"minimal"}"#;
+    for (model, level) in [("gemini-3-flash", "minimal"), ("gemini-3-pro", "low")] {
+        let from = From {
+            operation: Operation::Chat,
+            body,
+            model: "m",
+            is_stream: false,
+            is_sse: true,
+            request_id: "req_trap",
+            created: 1_700_000_000,
+        };
+        let to = To {
+            operation: Operation::Generate,
+            model,
+            traits: &ABLE,
+        };
+        let sent: Value = serde_json::from_slice(&bridge::ask(from, to).unwrap().body).unwrap();
+        let said = &sent["generationConfig"]["thinkingConfig"]["thinkingLevel"];
+        assert_eq!(said.as_str().unwrap().to_ascii_lowercase(), level);
     }
-    way.finish(&mut out).unwrap();
-    let got = crate::events(&out);
-    let said: String = got
-        .iter()
-        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str())
-        .collect();
-    assert_eq!(
-        (said.as_str(), got.last()),
-        ("Oslo", Some(&json!("[DONE]")))
-    );
 }

@@ -6,24 +6,38 @@
 //! of Anthropic for Chat's clients, 5 Responses, 6 Gemini, 7 Ollama, 8 whatever the dialect.
 //! `t<n>_<what holds>` is a difficulty, T1 to T30.
 //!
-//! What only connections or a whole server can show is tested where there are some:
+//! What only connections, or a whole server, can show is tested where there are some:
 //!
 //! | fact | test |
 //! |---|---|
-//! | 3 pings keep idle connections; T27 | `a_client_that_waits_is_pinged` and its kin in `mirk/tests/it/stream.rs` |
-//! | 5 a backend that only streams is gathered for clients who do not stream | `a_provider_that_only_streams_is_gathered` |
-//! | 7 `:cloud` models are not local | `routing/src/plan/tests` |
-//! | 8 unknown fields go on in the same dialect; T26 | `xlat_01_a_body_arrives_as_it_was_sent` |
-//! | 8 nothing is tried again after the first byte | `strm_17_nothing_is_tried_again_after_the_first_event` |
+//! | 3, T27: pings keep idle connections open | `heavy_a_silent_stream_is_kept_alive_before_and_after_its_first_event` |
+//! | 6: a stream is asked for with `alt=sse` | `only_known_parameters_pass_and_never_a_key` |
+//! | 6: without it the client's stream is one array | `a_gemini_array_is_a_stream_too` |
+//! | 7: `:cloud` models are not local | `local_only_never_leaves_the_house` |
+//! | 8, T26: unknown fields go on in the same dialect | `xlat_01_a_body_arrives_as_it_was_sent` |
+//! | 8: nothing is tried again after the first byte | `strm_17_nothing_is_tried_again_after_the_first_event` |
+//! | 8: before it, it is tried elsewhere | `strm_17_a_failure_before_the_first_byte_is_tried_elsewhere` |
+//! | 8: a provider that falls silent is given up, with an error event | `strm_13_a_provider_that_falls_silent_is_given_up` |
+//! | 8, T28: a client that leaves ends the call | `strm_01_the_upstream_call_ends_when_the_client_leaves`, `t28_a_client_that_leaves_ends_the_call_to_the_provider` |
+//! | 8: only listed headers go to the provider: nothing hop by hop, identity as the encoding | `http_15_16_25_26_exactly_the_listed_headers_reach_the_provider` |
+//! | 8: only listed headers come back: no cookies, no names of the provider's organisation | `http_17_ssrf_17_19_exactly_the_listed_headers_come_back` |
+//! | 8: the time to wait is kept | `xlat_18_a_providers_refusal_keeps_status_words_and_time` |
+//! | T22 | `t22_tokens_are_counted_by_the_provider_or_estimated_and_said_to_be` |
+//! | T29 | `t29_a_body_that_names_another_model_than_the_path_is_refused` |
+//! | T30 | `t30_what_is_not_built_is_not_there_and_reaches_no_provider` |
 #![cfg(test)]
 
+mod difficulties;
 mod gemini;
+mod general;
 mod ollama;
 mod requests_anthropic;
 mod requests_chat;
 mod responses;
 mod streams_anthropic;
 mod streams_chat;
+
+use std::{fs, path::Path};
 
 use mirk_dialect::bridge::{self, From, To, Translated, Way};
 use mirk_model::{Dialect, Problem, Thinks, Traits};
@@ -207,4 +221,62 @@ fn words(content: &Value) -> String {
             .unwrap_or_default(),
         _ => String::new(),
     }
+}
+
+/// The names of all functions under `folder`.
+fn functions(folder: &Path, names: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            functions(&path, names);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            names.extend(text.lines().filter_map(|line| {
+                let (_, name) = line.split_once("fn ")?;
+                Some(name.split_once('(')?.0.to_owned())
+            }));
+        }
+    }
+}
+
+/// The names of all functions of the workspace.
+fn all_functions() -> Vec<String> {
+    let mut names = Vec::new();
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    functions(crates, &mut names);
+    names
+}
+
+#[test]
+fn every_fact_and_every_difficulty_has_a_test() {
+    let names = all_functions();
+    for section in 1..=8 {
+        let front = format!("p10_{section}_");
+        let count = names.iter().filter(|name| name.starts_with(&front)).count();
+        assert!(count >= 4, "section {section} has {count} tests");
+    }
+    for difficulty in 1..=30 {
+        let mark = format!("t{difficulty}_");
+        let has_mark =
+            |name: &&String| name.starts_with(&mark) || name.contains(&format!("_{mark}"));
+        let found = names.iter().find(has_mark);
+        assert!(found.is_some(), "T{difficulty} has no test");
+    }
+}
+
+#[test]
+fn every_test_that_the_table_names_is_there() {
+    let names = all_functions();
+    let rows = include_str!("main.rs").lines();
+    let cells = rows
+        .filter_map(|line| line.strip_prefix("//! | "))
+        .filter_map(|line| line.split_once(" | "));
+    let mut count = 0;
+    for (_, tests) in cells {
+        for name in tests.split('`').skip(1).step_by(2) {
+            assert!(names.iter().any(|known| known == name), "{name}");
+            count += 1;
+        }
+    }
+    assert!(count >= 15, "only {count} tests are named");
 }

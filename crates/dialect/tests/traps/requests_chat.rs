@@ -150,7 +150,7 @@ fn p10_2_a_picture_in_a_result_follows_in_the_users_message() {
 fn p10_2_the_failure_of_a_tool_survives() {
     let result = json!({"type": "tool_result", "tool_use_id": "t1", "content": "no such city", "is_error": true});
     let said = messages(&gave(&result));
-    assert_eq!(said[2]["content"], "[tool error] no such city");
+    assert_eq!(said[2]["content"], "[tool error]\nno such city");
     let result =
         json!({"type": "tool_result", "tool_use_id": "t1", "content": "fine", "is_error": false});
     assert_eq!(messages(&gave(&result))[2]["content"], "fine");
