@@ -22,6 +22,9 @@ use crate::json::{Members, Misread, Value};
 /// `GenerateContentResponse`.
 pub(super) fn read(body: &str) -> Result<Reply<'_>, Misread> {
     let mut members = Value::parse(body)?.members()?;
+    if members.peek("error").is_some() {
+        return Err(Misread::here("is an error, not an answer"));
+    }
     let id = word(&mut members, "responseId");
     let mut reply = Reply {
         model: word(&mut members, "modelVersion"),
