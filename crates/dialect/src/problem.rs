@@ -4,10 +4,10 @@
 //! the problem and the request id alone, so every refused key gets the same one.
 
 use bytes::Bytes;
-use mirk_model::{Dialect, Failure, Kind, Operation, Problem};
+use mirk_model::{Dialect, Failure, Kind, Operation, Problem, Text};
 use serde::Serialize;
 
-use crate::json::{Type, Value};
+use crate::json::{Members, Type, Value};
 
 #[cfg(test)]
 mod tests;
@@ -33,16 +33,62 @@ pub fn render(dialect: Dialect, problem: &Problem, request_id: &str) -> Rendered
     (problem.kind.status(), headers, Bytes::from(body))
 }
 
-/// Renders what a provider of another dialect said as a provider of `dialect` would: the status,
-/// and the body. The words stay the provider's.
-pub fn render_failure(dialect: Dialect, failure: &Failure<'_>, request_id: &str) -> (u16, Bytes) {
-    let status = match (failure.status, dialect) {
+/// What a provider of another dialect said, with the marks by which clients of `dialect` know it.
+/// The words stay the provider's, but for a prompt that is too long: Claude Code knows that by
+/// words alone, and makes the conversation shorter.
+pub(crate) fn in_terms_of(dialect: Dialect, mut failure: Failure<'_>) -> Failure<'_> {
+    failure.status = match (failure.status, dialect) {
         // Anthropic's own number for a provider that is overloaded.
         (529, Dialect::Anthropic) => 529,
         (529, _) => 503,
         (status, _) => status,
     };
-    let (message, code) = (failure.message.as_str(), failure.code.as_str());
+    if matches!(failure.status, 400 | 413) && is_too_long(&failure) {
+        match dialect {
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+                failure.code = Text::from("context_length_exceeded");
+            }
+            Dialect::Anthropic if !says(&failure.message, "prompt is too long") => {
+                let words = format!("prompt is too long: {}", failure.message.as_str());
+                failure.message = Text::from(words);
+            }
+            Dialect::Anthropic | Dialect::Gemini | Dialect::Ollama => {}
+        }
+    }
+    failure
+}
+
+/// Whether a provider says that the prompt does not fit into the model.
+fn is_too_long(failure: &Failure<'_>) -> bool {
+    // As vLLM, llama.cpp, Anthropic, Google and OpenAI put it.
+    const WORDS: [&str; 7] = [
+        "prompt is too long",
+        "maximum context length",
+        "exceeds the context window",
+        "exceeds the available context size",
+        "exceed context limit",
+        "exceeds the maximum number of tokens",
+        "exceeds the context length",
+    ];
+    matches!(
+        failure.code.as_str(),
+        "context_length_exceeded" | "exceed_context_size_error"
+    ) || WORDS.iter().any(|words| says(&failure.message, words))
+}
+
+fn says(message: &str, words: &str) -> bool {
+    // Nobody says it so late; a long message is not searched.
+    let mut starts = message.as_bytes().windows(words.len()).take(2_048);
+    starts.any(|window| window.eq_ignore_ascii_case(words.as_bytes()))
+}
+
+/// Renders what a provider of another dialect said as a provider of `dialect` would: the status,
+/// and the body.
+pub fn render_failure(dialect: Dialect, failure: &Failure<'_>, request_id: &str) -> (u16, Bytes) {
+    let failure = in_terms_of(dialect, failure.clone());
+    let status = failure.status;
+    let message = failure.message.as_str();
+    let code = Some(failure.code.as_str()).filter(|code| !code.is_empty());
     let body = match dialect {
         Dialect::OpenAiChat | Dialect::OpenAiResponses => json(&OpenAi {
             error: OpenAiError {
@@ -108,19 +154,51 @@ pub fn read(document: Value<'_>) -> Option<(String, String, Option<String>)> {
         _ => document,
     };
     let mut outer = document.members().ok()?;
-    let error = outer.take("error")?;
-    let word = |value: Option<Value<'_>>| {
-        let text = value.and_then(|value| value.lossy_text().ok());
-        text.map(|text| text.into_owned().into_cow().into_owned())
-    };
-    if error.kind() == Type::Text {
-        return Some((
-            word(outer.take("code")).unwrap_or_default(),
-            word(Some(error))?,
-            None,
-        ));
+    if let Some(detail) = outer.take("detail") {
+        return Some((String::new(), of_detail(detail)?, None));
     }
-    let mut error = error.members().ok()?;
+    let error = match outer.take("error") {
+        Some(error) if error.kind() == Type::Text => {
+            let code = word(outer.take("code")).unwrap_or_default();
+            return Some((code, word(Some(error))?, None));
+        }
+        Some(error) => error.members().ok()?,
+        // vLLM wraps it in nothing.
+        None => outer,
+    };
+    said_by(error)
+}
+
+fn word(value: Option<Value<'_>>) -> Option<String> {
+    let text = value.and_then(|value| value.lossy_text().ok());
+    text.map(|text| text.into_owned().into_cow().into_owned())
+}
+
+/// What servers in Python say of a request: words, or a list of what is wrong with it.
+/// Source: `FastAPI`, "Handling Errors".
+fn of_detail(detail: Value<'_>) -> Option<String> {
+    if detail.kind() != Type::Array {
+        return word(Some(detail));
+    }
+    let mut first = detail.items().ok()?.into_iter().next()?.members().ok()?;
+    let place = first.take("loc").and_then(|place| place.items().ok());
+    let mut said: String = place
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|name| match name.kind() {
+            Type::Text => word(Some(name)),
+            _ => Some(name.raw().to_owned()),
+        })
+        .collect::<Vec<_>>()
+        .join(".");
+    if !said.is_empty() {
+        said.push_str(": ");
+    }
+    said.push_str(&word(first.take("msg"))?);
+    Some(said)
+}
+
+fn said_by(mut error: Members<'_>) -> Option<(String, String, Option<String>)> {
     let message = word(error.take("message")).unwrap_or_default();
     let param = word(error.take("param"));
     // OpenAI has `type` and `code`, Anthropic `type`, Google `status` beside a number as `code`.
@@ -128,7 +206,8 @@ pub fn read(document: Value<'_>) -> Option<(String, String, Option<String>)> {
         .into_iter()
         .find_map(|name| word(error.take(name)))
         .unwrap_or_default();
-    Some((code, message, param))
+    let says_nothing = code.is_empty() && message.is_empty();
+    (!says_nothing).then_some((code, message, param))
 }
 
 /// Bytes that keep a silent stream of the dialect alive and that its clients step over; none for
@@ -163,7 +242,7 @@ struct OpenAiError<'a> {
     message: &'a str,
     r#type: &'static str,
     param: Option<&'a str>,
-    code: &'a str,
+    code: Option<&'a str>,
     request_id: &'a str,
 }
 
@@ -174,7 +253,7 @@ impl<'a> OpenAi<'a> {
                 message: &problem.public,
                 r#type: openai_type(problem.kind),
                 param: problem.param.as_deref(),
-                code: problem.kind.code(),
+                code: Some(problem.kind.code()),
                 request_id,
             },
         }
@@ -293,7 +372,8 @@ impl<'a> Gemini<'a> {
 #[derive(Serialize)]
 struct Ollama<'a> {
     error: &'a str,
-    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
     request_id: &'a str,
 }
 
@@ -301,7 +381,7 @@ impl<'a> Ollama<'a> {
     fn of(problem: &'a Problem, request_id: &'a str) -> Self {
         Self {
             error: &problem.public,
-            code: problem.kind.code(),
+            code: Some(problem.kind.code()),
             request_id,
         }
     }

@@ -8,25 +8,27 @@ mod fit;
 mod frames;
 mod order;
 mod replay;
+mod stream;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traps;
 
 use std::borrow::Cow;
 
-use mirk_model::{
-    Ask, Dialect, Event, Failure, Kind, Operation, PartKind, Problem, Reply, Text, Traits,
-};
+use mirk_model::{Ask, Dialect, Failure, Kind, Operation, PartKind, Problem, Reply, Text, Traits};
 
-use self::{fit::Restore, frames::Frames, order::Order};
+use self::fit::Restore;
+pub use self::stream::Stream;
 use crate::{
     anthropic, clawpipe,
     embed::{self, Wants},
     gemini,
-    json::{Misread, Value},
+    json::Value,
     loss::Notes,
     ollama, openai_chat, openai_responses, tokens,
-    wire::{Malformed, Manner, Reader, Wire, Writer},
+    wire::{Malformed, Manner, Wire},
 };
 
 /// Every dialect.
@@ -352,124 +354,6 @@ impl Way {
             operation => (wire(operation.dialect()).write_reply)(reply, &self.manner),
         }
     }
-
-    /// The translation of a stream.
-    pub fn stream(&self) -> Stream {
-        let writer = match self.manner.operation {
-            Operation::Prompt | Operation::PromptStream => clawpipe::writer(&self.manner),
-            operation => (wire(operation.dialect()).writer)(&self.manner),
-        };
-        let upstream = self.upstream.dialect();
-        let restore = match &self.kind {
-            Kinds::Said(restore) => restore.clone(),
-            Kinds::Vectors(_) | Kinds::Count { .. } => Restore::default(),
-        };
-        Stream {
-            frames: Some(Frames::new(upstream == Dialect::Ollama)),
-            reader: (wire(upstream).reader)(),
-            order: Order::new(restore),
-            writer,
-            read_reply: wire(upstream).read_reply,
-            has_failed: false,
-        }
-    }
-}
-
-/// A stream on its way from a provider's dialect to a client's.
-#[derive(Debug)]
-pub struct Stream {
-    frames: Option<Frames>,
-    reader: Box<dyn Reader>,
-    order: Order,
-    writer: Box<dyn Writer>,
-    read_reply: for<'a> fn(&'a str) -> Result<Reply<'a>, Misread>,
-    has_failed: bool,
-}
-
-impl Stream {
-    /// Translates what `chunk` completes, to the end of `out`.
-    ///
-    /// # Errors
-    /// When the provider breaks its own dialect, or a bound is met. What `out` got by then is
-    /// good; [`Stream::fail`] says the rest.
-    pub fn feed(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
-        let Self {
-            frames,
-            reader,
-            order,
-            writer,
-            has_failed,
-            ..
-        } = self;
-        let Some(frames) = frames else {
-            return Ok(());
-        };
-        frames.feed(chunk, &mut |data| {
-            reader.data(data, &mut |event| {
-                *has_failed |= matches!(event, Event::Error(_));
-                order.take(event, &mut |event| writer.event(event, out))
-            })
-        })
-    }
-
-    /// The provider's body ended well: translates what is left. Whether the stream was whole is
-    /// for [`Stream::has_ended`] to say.
-    ///
-    /// # Errors
-    /// As [`Stream::feed`].
-    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Malformed> {
-        let Self {
-            frames,
-            reader,
-            order,
-            writer,
-            has_failed,
-            ..
-        } = self;
-        let Some(frames) = frames.take() else {
-            return Ok(());
-        };
-        let mut sink = |event: Event<'_>| {
-            *has_failed |= matches!(event, Event::Error(_));
-            order.take(event, &mut |event| writer.event(event, out))
-        };
-        frames.finish(&mut |data| reader.data(data, &mut sink))?;
-        reader.end(&mut sink)
-    }
-
-    /// An answer in one piece where a stream was asked for.
-    ///
-    /// # Errors
-    /// When it is not what the provider's dialect has.
-    pub fn whole(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
-        let text = String::from_utf8_lossy(body);
-        let reply = (self.read_reply)(&text)?;
-        let Self { order, writer, .. } = self;
-        replay::replay(&reply, &mut |event| {
-            order.take(event, &mut |event| writer.event(event, out))
-        })
-    }
-
-    /// Whether the provider said that the stream is whole, or that it failed.
-    pub const fn has_ended(&self) -> bool {
-        self.order.has_ended()
-    }
-
-    /// Whether the provider said, inside the stream, that it failed.
-    pub const fn has_failed(&self) -> bool {
-        self.has_failed
-    }
-
-    /// Ends the stream with an error in the client's words.
-    pub fn fail(&mut self, problem: &Problem, out: &mut Vec<u8>) {
-        let failure = Failure {
-            status: problem.kind.status(),
-            code: Text::from(problem.kind.code()),
-            message: Text::from(&*problem.public),
-            param: problem.param.as_deref().map(Text::from),
-        };
-        self.writer.event(&Event::Error(failure), out);
-    }
 }
 
 /// What a provider's error says, in any of the dialects' forms.
@@ -478,7 +362,12 @@ pub fn failure(status: u16, body: &[u8]) -> Failure<'static> {
     let said = Value::parse(&text).ok().and_then(crate::problem::read);
     let (code, message, param) = said.unwrap_or_default();
     Failure {
-        status,
+        // An error under 200 is one all the same.
+        status: if (400..600).contains(&status) {
+            status
+        } else {
+            Kind::UpstreamMalformed.status()
+        },
         code: Text::from(code),
         message: if message.is_empty() {
             Text::from(format!("The provider answered with status {status}."))

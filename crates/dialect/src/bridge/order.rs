@@ -34,7 +34,18 @@ pub(super) struct Order {
 #[derive(Clone, Debug, Default)]
 struct Said {
     has_calls: bool,
+    has_refused: bool,
     is_finished: bool,
+}
+
+impl Said {
+    /// Why it ended, from what it holds.
+    const fn derived(&self, finish: Finish) -> Finish {
+        match derived(finish, self.has_calls) {
+            Finish::Stop if self.has_refused => Finish::Refusal,
+            finish => finish,
+        }
+    }
 }
 
 /// A call under way.
@@ -124,6 +135,9 @@ impl Order {
                 Ok(())
             }
             other => {
+                if let Event::Refusal { choice, .. } = &other {
+                    self.said(*choice)?.has_refused = true;
+                }
                 next(&other);
                 Ok(())
             }
@@ -253,7 +267,7 @@ impl Order {
         self.end_calls(choice, next);
         let said = self.said(choice)?;
         said.is_finished = true;
-        let finish = derived(finish, said.has_calls);
+        let finish = said.derived(finish);
         next(&Event::Finish {
             choice,
             finish,
@@ -272,7 +286,7 @@ impl Order {
             self.end_calls(choice, next);
             next(&Event::Finish {
                 choice,
-                finish: derived(Finish::Stop, said.has_calls),
+                finish: said.derived(Finish::Stop),
                 stop: None,
             });
         }

@@ -432,6 +432,10 @@ pub(super) fn write_call(call: &Call<'_>, arguments: &str, out: &mut Object<'_>)
     }
     out.object("function", |function| {
         function.text("name", call.name.as_str());
-        function.raw("arguments", as_object(arguments));
+        if call.is_custom {
+            function.object("arguments", |object| object.text("input", arguments));
+        } else {
+            function.raw("arguments", as_object(arguments));
+        }
     });
 }

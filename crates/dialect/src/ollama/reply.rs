@@ -13,6 +13,9 @@ use crate::{
 /// Reads `POST /api/chat`'s answer; also that of `/api/generate`.
 pub(super) fn read(body: &str) -> Result<Reply<'_>, Misread> {
     let mut members = Value::parse(body)?.members()?;
+    if members.peek("error").is_some() {
+        return Err(Misread::here("is an error, not an answer"));
+    }
     let model = members
         .read("model", Value::lossy_text)?
         .unwrap_or_default();

@@ -29,10 +29,15 @@ pub(super) fn read(body: &str) -> Result<Reply<'_>, Misread> {
         usage: members.take("usage").and_then(words::usage),
     };
     members.need("choices", |value| {
+        let mut choices = Vec::new();
         for (index, item) in value.items()?.into_iter().enumerate() {
-            let choice = read_choice(item).map_err(|misread| misread.at(index))?;
-            reply.choices.push(choice);
+            choices.push(read_choice(item).map_err(|misread| misread.at(index))?);
         }
+        // Some servers list them in the order in which they were done.
+        if choices.iter().all(|(number, _)| number.is_some()) {
+            choices.sort_by_key(|(number, _)| *number);
+        }
+        reply.choices = choices.into_iter().map(|(_, choice)| choice).collect();
         Ok(())
     })?;
     Ok(reply)
@@ -44,17 +49,20 @@ pub(super) fn created(members: &mut Members<'_>) -> Option<i64> {
     raw.split('.').next()?.parse().ok()
 }
 
-fn read_choice(value: Value<'_>) -> Result<Choice<'_>, Misread> {
+/// Reads an answer, and which of several it is.
+fn read_choice(value: Value<'_>) -> Result<(Option<u64>, Choice<'_>), Misread> {
     let mut members = value.members()?;
+    let number = members.take("index").and_then(|index| index.count().ok());
     let parts = members.need("message", read_parts)?;
     let word = members.read("finish_reason", Value::lossy_text)?;
     let logprobs = members.read("logprobs", words::logprobs)?;
-    Ok(Choice {
+    let choice = Choice {
         finish: finish(word.as_deref(), &parts),
         parts,
         stop: stop(&mut members),
         logprobs: logprobs.unwrap_or_default(),
-    })
+    };
+    Ok((number, choice))
 }
 
 /// Some providers say `stop` where the model called tools or refused.

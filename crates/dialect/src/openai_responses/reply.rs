@@ -130,7 +130,9 @@ pub(super) fn write(reply: &Reply<'_>, manner: &Manner) -> Vec<u8> {
     let nothing = Choice::default();
     // One answer is all that this dialect has.
     let choice = reply.choices.first().unwrap_or(&nothing);
-    let (status, reason) = words::status(choice.finish);
+    let mut kinds = choice.parts.iter().map(|part| &part.kind);
+    let has_refusal = kinds.any(|kind| matches!(kind, PartKind::Refusal(_)));
+    let (status, reason) = words::status(choice.finish, has_refusal);
     let items = items(choice, status, manner);
     let id = words::reply_id(&reply.id, manner);
     let model = if reply.model.is_empty() {

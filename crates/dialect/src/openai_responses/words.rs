@@ -88,10 +88,16 @@ pub(super) fn write_usage(usage: Option<&Usage>, out: &mut Object<'_>) {
     });
 }
 
-/// The `status` of an answer that ended so, and the reason when it is not whole.
-pub(super) const fn status(finish: Finish) -> (&'static str, Option<&'static str>) {
+/// The `status` of an answer that ended so, and the reason when it is not whole. A refusal is a
+/// whole answer when `has_refusal` says that it stands in words; without any, nothing else would
+/// tell of it.
+pub(super) const fn status(
+    finish: Finish,
+    has_refusal: bool,
+) -> (&'static str, Option<&'static str>) {
     match finish {
         Finish::Length => ("incomplete", Some("max_output_tokens")),
+        Finish::Refusal if !has_refusal => ("incomplete", Some("content_filter")),
         Finish::Filtered => ("incomplete", Some("content_filter")),
         Finish::Stop | Finish::Calls | Finish::Refusal | Finish::Pause => ("completed", None),
     }

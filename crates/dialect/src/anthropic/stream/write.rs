@@ -26,6 +26,8 @@ pub(super) struct Messages {
     finish: Finish,
     stop: Option<String>,
     has_refused: bool,
+    /// The free-form calls under way. Their text becomes the one string of an object.
+    free: Vec<u32>,
 }
 
 /// The block that is open.
@@ -108,6 +110,7 @@ impl Messages {
             finish: Finish::Stop,
             stop: None,
             has_refused: false,
+            free: Vec::new(),
         }
     }
 
@@ -226,12 +229,25 @@ impl Messages {
         } else {
             self.open_call(call, &id, &begun.name, out);
         }
+        if begun.is_custom {
+            self.free.push(call);
+            self.piece(call, r#"{"input":""#, out);
+        }
         if !begun.arguments.is_empty() {
             self.arguments(call, &begun.arguments, out);
         }
     }
 
     fn arguments(&mut self, call: u32, text: &str, out: &mut Vec<u8>) {
+        if self.free.contains(&call) {
+            self.piece(call, &inside_string(text), out);
+        } else {
+            self.piece(call, text, out);
+        }
+    }
+
+    /// A piece of a call's JSON.
+    fn piece(&mut self, call: u32, text: &str, out: &mut Vec<u8>) {
         if text.is_empty() {
             return;
         }
@@ -253,6 +269,10 @@ impl Messages {
     }
 
     fn end_call(&mut self, call: u32, out: &mut Vec<u8>) {
+        if let Some(place) = self.free.iter().position(|free| *free == call) {
+            self.free.remove(place);
+            self.piece(call, r#""}"#, out);
+        }
         if self.open == Open::Call(call) {
             self.close(out);
             self.go_on(out);
@@ -317,7 +337,7 @@ impl Messages {
                     ..
                 } => {
                     self.open_call(call, &id, &name, out);
-                    self.arguments(call, &arguments, out);
+                    self.piece(call, &arguments, out);
                 }
             }
             if is_whole {
@@ -442,6 +462,15 @@ fn frame(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut Object<'_>)) {
         fill(event);
     });
     out.extend_from_slice(b"\n\n");
+}
+
+/// `text` as it stands between the quotes of a JSON string.
+fn inside_string(text: &str) -> String {
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    let inner = quoted
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
+    inner.unwrap_or_default().to_owned()
 }
 
 fn owned(citation: &Citation<'_>) -> Citation<'static> {

@@ -22,6 +22,9 @@ use crate::json::{Members, Misread, Value};
 /// `GenerateContentResponse`.
 pub(super) fn read(body: &str) -> Result<Reply<'_>, Misread> {
     let mut members = Value::parse(body)?.members()?;
+    if members.peek("error").is_some() {
+        return Err(Misread::here("is an error, not an answer"));
+    }
     let id = word(&mut members, "responseId");
     let mut reply = Reply {
         model: word(&mut members, "modelVersion"),
@@ -69,6 +72,10 @@ fn read_choice<'a>(value: Value<'a>, ids: &mut Ids) -> Result<Choice<'a>, Misrea
     };
     let mut texts = Vec::new();
     said::each(&mut candidate, ids, |said| {
+        if matches!(said, Said::Piece { begun: Some(_), .. }) {
+            // Without its arguments it would be another call.
+            return Err(Misread::here("comes in pieces").inside("functionCall"));
+        }
         texts.push(match &said {
             Said::Text { text, .. } => text.as_str().to_owned(),
             _ => String::new(),
@@ -106,6 +113,8 @@ fn add<'a>(parts: &mut Vec<Part<'a>>, said: Said<'a>) {
             state,
         }))),
         Said::Call(call) => parts.push(Part::new(PartKind::Call(call))),
+        // Only streams have pieces.
+        Said::Piece { .. } => {}
         Said::Text { text, state } => {
             sign(parts, state);
             if !text.is_empty() {

@@ -20,14 +20,32 @@ pub(in crate::gemini) enum Said<'a> {
         state: Option<State<'a>>,
     },
     Call(Call<'a>),
+    /// A piece of a call, only in streams.
+    Piece {
+        /// The call, where it begins.
+        begun: Option<Call<'a>>,
+        parts: Vec<Part<'a>>,
+        /// Whether more of it follows.
+        goes_on: bool,
+    },
     Media {
         media: Media<'a>,
         state: Option<State<'a>>,
     },
 }
 
+/// A piece of a call's arguments.
+pub(in crate::gemini) struct Part<'a> {
+    /// Where it belongs: a JSON path.
+    pub(in crate::gemini) path: Text<'a>,
+    pub(in crate::gemini) value: Value<'a>,
+    /// Whether it is null, however that is written.
+    pub(in crate::gemini) is_null: bool,
+}
+
 /// Ids for calls that have none: made from the answer's own id, so that two answers of one
-/// conversation do not share any.
+/// conversation do not share any. Without that one they stay empty, and the client's dialect makes
+/// them from the request's.
 #[derive(Debug, Default)]
 pub(in crate::gemini) struct Ids {
     front: String,
@@ -38,16 +56,14 @@ impl Ids {
     pub(in crate::gemini) fn new(response: &str) -> Self {
         let is_plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '-';
         let front: String = response.chars().filter(is_plain).take(40).collect();
-        let front = if front.is_empty() {
-            "call_".to_owned()
-        } else {
-            format!("call_{front}_")
-        };
         Self { front, made: 0 }
     }
 
     fn next(&mut self) -> String {
-        let id = format!("{}{}", self.front, self.made);
+        if self.front.is_empty() {
+            return String::new();
+        }
+        let id = format!("call_{}_{}", self.front, self.made);
         self.made += 1;
         id
     }
@@ -93,20 +109,12 @@ fn read<'a>(value: Value<'a>, ids: &mut Ids) -> Result<Option<Said<'a>>, Misread
         }));
     }
     if let Some(call) = part.take("functionCall") {
-        return Ok(Some(Said::Call(read_call(call, state, ids)?)));
+        return read_call(call, state, ids).map(Some);
     }
     if let Some(media) = read_media(&mut part) {
         return Ok(Some(Said::Media { media, state }));
     }
-    for (name, inner) in [
-        ("executableCode", "code"),
-        ("codeExecutionResult", "output"),
-    ] {
-        if let Some(Ok(mut code)) = part.take(name).map(Value::members) {
-            let text = word(&mut code, inner);
-            return Ok(Some(Said::Text { text, state }));
-        }
-    }
+    // Code that Google ran, and what it printed, are no words of the answer.
     Ok(state.map(|state| Said::Text {
         text: Text::default(),
         state: Some(state),
@@ -117,24 +125,69 @@ fn read_call<'a>(
     value: Value<'a>,
     state: Option<State<'a>>,
     ids: &mut Ids,
-) -> Result<Call<'a>, Misread> {
+) -> Result<Said<'a>, Misread> {
     let mut call = value
         .members()
         .map_err(|misread| misread.inside("functionCall"))?;
-    let id = word(&mut call, "id");
+    let mut parts = Vec::new();
+    call.each("partialArgs", |part| {
+        parts.extend(read_part(part)?);
+        Ok(())
+    })?;
+    let goes_on = call
+        .take("willContinue")
+        .is_some_and(|flag| flag.raw() == "true");
+    let name = word(&mut call, "name");
     let arguments = call.take("args").filter(|args| args.kind() == Type::Object);
-    Ok(Call {
+    let is_piece = goes_on || !parts.is_empty() || (name.is_empty() && arguments.is_none());
+    if is_piece && name.is_empty() {
+        let begun = None;
+        return Ok(Said::Piece {
+            begun,
+            parts,
+            goes_on,
+        });
+    }
+    let id = word(&mut call, "id");
+    let mut begun = Call {
         id: if id.is_empty() {
             Text::from(ids.next())
         } else {
             id
         },
-        name: word(&mut call, "name"),
+        name,
         namespace: None,
-        arguments: arguments.map_or_else(|| Text::from("{}"), Value::json),
+        arguments: Text::default(),
         is_custom: false,
         state,
-    })
+    };
+    if is_piece {
+        return Ok(Said::Piece {
+            begun: Some(begun),
+            parts,
+            goes_on,
+        });
+    }
+    begun.arguments = arguments.map_or_else(|| Text::from("{}"), Value::json);
+    Ok(Said::Call(begun))
+}
+
+/// A piece of arguments, whatever its value is called.
+fn read_part(value: Value<'_>) -> Result<Option<Part<'_>>, Misread> {
+    let mut part = value.members()?;
+    let path = word(&mut part, "jsonPath");
+    let names = ["stringValue", "numberValue", "boolValue", "nullValue"];
+    let value = names.into_iter().find_map(|name| {
+        let value = part.take(name)?;
+        // Protocol buffers write null as the name of its one value.
+        let is_null = name == "nullValue";
+        Some((value, is_null))
+    });
+    Ok(value.map(|(value, is_null)| Part {
+        path,
+        value,
+        is_null,
+    }))
 }
 
 fn read_media<'a>(part: &mut Members<'a>) -> Option<Media<'a>> {

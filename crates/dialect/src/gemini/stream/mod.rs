@@ -1,5 +1,6 @@
 //! Streams: chunks of a provider read, chunks for a client written.
 
+mod partial;
 mod read;
 mod write;
 

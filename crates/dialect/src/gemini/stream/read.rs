@@ -3,7 +3,7 @@
 //! Invariant: the stream is whole when the body ended well and every answer that began has its
 //! reason. There is no other mark, and the tokens may come after the reason.
 
-use mirk_model::{Event, Failure, Finish, Text, Usage};
+use mirk_model::{Call, Event, Failure, Finish, Text, Usage};
 
 use super::super::{
     finish_of,
@@ -14,6 +14,7 @@ use super::super::{
         usage, word,
     },
 };
+use super::partial::Partial;
 use crate::{
     json::{Members, Misread, Type, Value},
     wire::{Malformed, Reader, Sink},
@@ -38,11 +39,13 @@ struct Read {
 }
 
 /// An answer under way.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Under {
     has_begun: bool,
     is_finished: bool,
     calls: u32,
+    /// The call that comes in pieces.
+    partial: Option<(u32, Partial)>,
     /// Whether all its text so far was ASCII.
     is_ascii: bool,
 }
@@ -53,6 +56,7 @@ impl Default for Under {
             has_begun: false,
             is_finished: false,
             calls: 0,
+            partial: None,
             is_ascii: true,
         }
     }
@@ -162,7 +166,7 @@ impl Read {
             return Err(Misread::here("has too many answers").into());
         }
         if self.choices.len() <= index {
-            self.choices.resize(index + 1, Under::default());
+            self.choices.resize_with(index + 1, Under::default);
         }
         let Some(under) = self.choices.get_mut(index) else {
             return Ok(None);
@@ -196,7 +200,10 @@ impl Read {
         })?;
         stopped?;
         let finish = finish_of(&word(candidate, "finishReason")).filter(|_| !under.is_finished);
-        under.is_finished |= finish.is_some();
+        if finish.is_some() {
+            under.is_finished = true;
+            end_partial(choice, under, sink)?;
+        }
         Ok(finish)
     }
 }
@@ -242,9 +249,55 @@ fn tell(
             sink(Event::Arguments { choice, call, text })?;
             sink(Event::CallEnd { choice, call })
         }
+        Said::Piece {
+            begun,
+            parts,
+            goes_on,
+        } => {
+            begin_partial((choice, begun), under, sink)?;
+            if let Some((_, partial)) = &mut under.partial {
+                for part in &parts {
+                    partial.put(part)?;
+                }
+            }
+            if goes_on {
+                return Ok(());
+            }
+            end_partial(choice, under, sink)
+        }
         // No dialect here streams media; what it signs is kept.
         Said::Media { state, .. } => state_of(state, sink),
     }
+}
+
+/// Begins the call that comes in pieces, if this is where it begins.
+fn begin_partial(
+    (choice, begun): (u32, Option<Call<'_>>),
+    under: &mut Under,
+    sink: &mut Sink<'_>,
+) -> Result<(), Malformed> {
+    let Some(begun) = begun else {
+        return Ok(());
+    };
+    end_partial(choice, under, sink)?;
+    let call = under.calls;
+    under.calls += 1;
+    under.partial = Some((call, Partial::default()));
+    sink(Event::Call {
+        choice,
+        call,
+        begun,
+    })
+}
+
+/// Ends the call that comes in pieces, if there is one.
+fn end_partial(choice: u32, under: &mut Under, sink: &mut Sink<'_>) -> Result<(), Malformed> {
+    let Some((call, partial)) = under.partial.take() else {
+        return Ok(());
+    };
+    let text = partial.into_text();
+    sink(Event::Arguments { choice, call, text })?;
+    sink(Event::CallEnd { choice, call })
 }
 
 /// Source: `google/rpc/status.proto`, as Google's HTTP APIs show it.

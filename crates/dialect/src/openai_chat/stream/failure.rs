@@ -73,7 +73,12 @@ fn status(word: &str) -> Option<u16> {
         | "tokens"
         | "requests" => 429,
         "server_error" | "internal_server_error" | "api_error" => 500,
-        "overloaded_error" | "server_overloaded" | "engine_overloaded" => 503,
+        "overloaded_error"
+        | "overloaded"
+        | "server_overloaded"
+        | "server_is_overloaded"
+        | "engine_overloaded"
+        | "service_unavailable_error" => 503,
         "timeout" | "timeout_error" => 504,
         _ => return None,
     })

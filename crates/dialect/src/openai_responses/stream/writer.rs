@@ -27,6 +27,7 @@ pub(in crate::openai_responses) struct Writer {
     /// The calls that go on: their numbers, and where they stand.
     calls: Vec<(u32, usize)>,
     finish: Finish,
+    has_refused: bool,
     usage: Option<Usage>,
 }
 
@@ -50,6 +51,7 @@ impl Writer {
             open: None,
             calls: Vec::new(),
             finish: Finish::Stop,
+            has_refused: false,
             usage: None,
         }
     }
@@ -344,7 +346,7 @@ impl Writer {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         self.close(None, out);
-        let (status, reason) = words::status(self.finish);
+        let (status, reason) = words::status(self.finish, self.has_refused);
         let usage = self.usage;
         let state = item::State {
             status,
@@ -412,7 +414,10 @@ impl wire::Writer for Writer {
                 self.start((id, model), *created, out);
             }
             Event::Text { choice: 0, text } => self.text(text, false, out),
-            Event::Refusal { choice: 0, text } => self.text(text, true, out),
+            Event::Refusal { choice: 0, text } => {
+                self.has_refused |= !text.is_empty();
+                self.text(text, true, out);
+            }
             Event::Break { choice: 0 } => self.part(out),
             Event::Thinking { choice: 0, text } => self.thinking(text, out),
             Event::ThinkingState {
@@ -438,7 +443,8 @@ impl wire::Writer for Writer {
                 choice: 0, finish, ..
             } => {
                 self.finish = *finish;
-                self.close_as(words::status(*finish).0, None, out);
+                let (status, _) = words::status(*finish, self.has_refused);
+                self.close_as(status, None, out);
             }
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::End => self.end(out),

@@ -70,6 +70,7 @@ fn t18_an_answer_that_was_cut_is_incomplete_and_says_why() {
     for (finish, reason) in [
         (Finish::Length, "max_output_tokens"),
         (Finish::Filtered, "content_filter"),
+        (Finish::Refusal, "content_filter"),
     ] {
         let parts = vec![thought(Origin::OpenAi), Part::text("hi")];
         let answer = written(&reply(parts, finish), &manner());
@@ -78,10 +79,13 @@ fn t18_an_answer_that_was_cut_is_incomplete_and_says_why() {
         assert_eq!(answer["output"][0]["status"], "completed");
         assert_eq!(answer["output"][1]["status"], "incomplete");
     }
-    for finish in [Finish::Stop, Finish::Calls, Finish::Refusal, Finish::Pause] {
+    for finish in [Finish::Stop, Finish::Calls, Finish::Pause] {
         let answer = written(&reply(Vec::new(), finish), &manner());
         assert_eq!(answer["status"], "completed");
     }
+    let words = vec![Part::new(PartKind::Refusal("No.".into()))];
+    let answer = written(&reply(words, Finish::Refusal), &manner());
+    assert_eq!(answer["status"], "completed");
 }
 
 #[test]
