@@ -151,6 +151,8 @@ fn p10_6_values_of_enums_are_texts() {
     let sent = property(&json!({"enum": [1, 2]}));
     let values = sent["enum"].as_array().cloned().unwrap_or_default();
     assert!(values.iter().all(Value::is_string), "{sent}");
+    let said = sent.to_string();
+    assert!(said.contains('1') && said.contains('2'), "{sent}");
     let sent = property(&json!({"type": "string", "enum": ["a", "b"]}));
     assert_eq!(sent["enum"], json!(["a", "b"]));
 }

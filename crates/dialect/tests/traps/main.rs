@@ -19,8 +19,8 @@
 //! | 8: before it, it is tried elsewhere | `strm_17_a_failure_before_the_first_byte_is_tried_elsewhere` |
 //! | 8: a provider that falls silent is given up, with an error event | `strm_13_a_provider_that_falls_silent_is_given_up` |
 //! | 8, T28: a client that leaves ends the call | `strm_01_the_upstream_call_ends_when_the_client_leaves`, `t28_a_client_that_leaves_ends_the_call_to_the_provider` |
-//! | 8: only listed headers go to the provider: nothing hop by hop, identity as the encoding | `http_15_16_25_26_exactly_the_listed_headers_reach_the_provider` |
-//! | 8: only listed headers come back: no cookies, no names of the provider's organisation | `http_17_ssrf_17_19_exactly_the_listed_headers_come_back` |
+//! | 8: only listed headers go to the provider, nothing hop by hop and no encoding of the client's | `http_15_16_25_26_exactly_the_listed_headers_reach_the_provider` |
+//! | 8: only listed headers come back, no cookies among them | `http_17_ssrf_17_19_exactly_the_listed_headers_come_back` |
 //! | 8: the time to wait is kept | `xlat_18_a_providers_refusal_keeps_status_words_and_time` |
 //! | T22 | `t22_tokens_are_counted_by_the_provider_or_estimated_and_said_to_be` |
 //! | T29 | `t29_a_body_that_names_another_model_than_the_path_is_refused` |

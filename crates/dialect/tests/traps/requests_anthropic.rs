@@ -89,14 +89,17 @@ fn p10_1_max_tokens_is_always_said() {
 
 #[test]
 fn p10_1_max_tokens_is_above_the_budget_for_thoughts() {
+    let mut thinking = 0;
     for limit in [1, 1_024, 1_025, 2_000, 16_384, 64_000, 900_000] {
         let body = json!({"messages": hello(), "reasoning_effort": "high", "max_tokens": limit});
         let sent = translate_for(CHAT, ANTHROPIC, &BUDGET, &body);
         let most = sent["max_tokens"].as_u64().unwrap();
         if let Some(budget) = sent["thinking"]["budget_tokens"].as_u64() {
             assert!(budget >= 1_024 && most > budget, "{limit}: {sent}");
+            thinking += 1;
         }
     }
+    assert!(thinking >= 4, "{thinking}");
 }
 
 #[test]
