@@ -286,7 +286,8 @@ pub(super) fn ask() -> Ours<Ask<'static>> {
             let (stop, words, labels, is_stream) = named;
             let (tools, tool_choice, parallel_calls) = tools.unwrap_or_default();
             let mut ask = Ask {
-                model,
+                // No name that OpenAI's own models begin with: those lack some efforts.
+                model: Text::from(format!("m{}", model.as_str())),
                 turns,
                 tools,
                 tool_choice,
