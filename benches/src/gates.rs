@@ -156,6 +156,15 @@ pub(crate) static GATES: &[Gate] = &[
         1.8,
         |f, _| over_nginx(f, Measure::TranslatedFastCpuUs, Measure::FastCpuUs),
     ),
+    at_most(
+        "translation: CPU/event, x Mirk's own plain",
+        3.0,
+        2.0,
+        |f, _| {
+            let plain = f.median(Measure::FastCpuUs, Way::Mirk)?;
+            Some(f.median(Measure::TranslatedFastCpuUs, Way::Mirk)? / plain)
+        },
+    ),
     at_most("idle memory, MB (issue)", 20.0, 10.0, |f, _| {
         f.median(Measure::IdleMb, Way::Mirk)
     }),

@@ -23,6 +23,7 @@ mod setup;
 mod stats;
 mod streams;
 mod target;
+mod translate;
 mod wire;
 
 use std::net::SocketAddr;
@@ -61,6 +62,11 @@ fn start(options: &Options) -> Result<usize, Failure> {
     runtime.block_on(async {
         if let Some(Role::Mock) = options.role {
             return mock::serve().await.map(|()| 0);
+        }
+        if let Some(Role::Translate) = options.role {
+            let (table, missed) = translate::run()?;
+            report::say(&table);
+            return Ok(missed);
         }
         let mut terminate = signal(SignalKind::terminate()).doing("waiting for signals")?;
         tokio::select! {

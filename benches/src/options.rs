@@ -35,12 +35,14 @@ pub(crate) struct Options {
     pub(crate) role: Option<Role>,
 }
 
-/// The other thing this program can be.
+/// The other things this program can be.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum Role {
     /// The mock upstream.
     #[command(hide = true)]
     Mock,
+    /// What translation itself costs, in this process: streams by the event, requests of a megabyte.
+    Translate,
 }
 
 /// How long and how often, worked out from the options.

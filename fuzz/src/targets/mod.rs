@@ -16,6 +16,7 @@ mod models;
 mod scrub;
 mod sse;
 mod tap;
+mod translate;
 mod value;
 mod vault;
 
@@ -84,4 +85,102 @@ pub static TARGETS: &[Target] = &[
     Target::new("config-file", config::file, Format::Toml).with(config::seeds),
     Target::new("config-value", config::value, Format::Toml).with(config::seeds),
     Target::new("guard", guard::first, Format::Http),
+    Target::new(
+        "ask-chat",
+        translate::asked::<{ translate::CHAT }>,
+        Format::Json,
+    )
+    .below("/requests/chat/"),
+    Target::new(
+        "ask-responses",
+        translate::asked::<{ translate::RESPONSES }>,
+        Format::Json,
+    )
+    .below("/requests/responses/"),
+    Target::new(
+        "ask-anthropic",
+        translate::asked::<{ translate::ANTHROPIC }>,
+        Format::Json,
+    )
+    .below("/requests/messages/"),
+    Target::new(
+        "ask-gemini",
+        translate::asked::<{ translate::GEMINI }>,
+        Format::Json,
+    )
+    .below("/requests/gemini/"),
+    Target::new(
+        "ask-ollama",
+        translate::asked::<{ translate::OLLAMA }>,
+        Format::Json,
+    )
+    .below("/requests/ollama/"),
+    Target::new(
+        "reply-chat",
+        translate::replied::<{ translate::CHAT }>,
+        Format::Json,
+    )
+    .below("/replies/chat/"),
+    Target::new(
+        "reply-responses",
+        translate::replied::<{ translate::RESPONSES }>,
+        Format::Json,
+    )
+    .below("/replies/responses/"),
+    Target::new(
+        "reply-anthropic",
+        translate::replied::<{ translate::ANTHROPIC }>,
+        Format::Json,
+    )
+    .below("/replies/messages/"),
+    Target::new(
+        "reply-gemini",
+        translate::replied::<{ translate::GEMINI }>,
+        Format::Json,
+    )
+    .below("/replies/gemini/"),
+    Target::new(
+        "reply-ollama",
+        translate::replied::<{ translate::OLLAMA }>,
+        Format::Json,
+    )
+    .below("/replies/ollama/"),
+    Target::new(
+        "stream-chat",
+        translate::streamed::<{ translate::CHAT }>,
+        Format::Stream,
+    )
+    .below("/streams/chat/"),
+    Target::new(
+        "stream-responses",
+        translate::streamed::<{ translate::RESPONSES }>,
+        Format::Stream,
+    )
+    .below("/streams/responses/"),
+    Target::new(
+        "stream-anthropic",
+        translate::streamed::<{ translate::ANTHROPIC }>,
+        Format::Stream,
+    )
+    .below("/streams/messages/"),
+    Target::new(
+        "stream-gemini",
+        translate::streamed::<{ translate::GEMINI }>,
+        Format::Stream,
+    )
+    .below("/streams/gemini/"),
+    Target::new(
+        "stream-ollama",
+        translate::streamed::<{ translate::OLLAMA }>,
+        Format::Stream,
+    )
+    .below("/streams/ollama/"),
+    Target::new("failure-words", translate::failure, Format::Json).below("/errors/"),
+    Target::new("embed", translate::embed, Format::Json)
+        .below("/embeddings/")
+        .with(translate::vectors),
+    Target::new("count", translate::count, Format::Json).below("/requests/"),
+    Target::new("clawpipe", translate::prompt, Format::Json)
+        .below("/prompts/")
+        .with(translate::prompts),
 ];
