@@ -230,7 +230,7 @@ impl<'a> Value<'a> {
             return Err(Misread::here("is not an array"));
         }
         let mut items = Vec::new();
-        Walk::new(self.0.as_bytes(), Limits::NONE).items(|place| {
+        Walk::again(self.0.as_bytes()).items(|place| {
             items.push(Self(self.0.get(place).unwrap_or_default()));
         })?;
         Ok(items)
@@ -245,7 +245,7 @@ impl<'a> Value<'a> {
             return Err(Misread::here("is not an object"));
         }
         let mut members = Vec::new();
-        Walk::new(self.0.as_bytes(), Limits::NONE).members(|key, place| {
+        Walk::again(self.0.as_bytes()).members(|key, place| {
             let key = std::str::from_utf8(key).unwrap_or_default();
             let name = Value(key)
                 .lossy_text()

@@ -38,6 +38,8 @@ pub(crate) struct Walk<'a> {
     /// The last key of the outermost object, with its quotes.
     key: Range<usize>,
     saw_image: bool,
+    /// A walk over this text, or over more around it, has found it valid.
+    is_known: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -53,6 +55,16 @@ impl<'a> Walk<'a> {
             items: 0,
             key: 0..0,
             saw_image: false,
+            is_known: false,
+        }
+    }
+
+    /// A walk over `text`, which a walk without limits has found valid: values are stepped over, not looked at
+    /// again, however deep what they hold was looked at before.
+    pub(crate) const fn again(text: &'a [u8]) -> Self {
+        Self {
+            is_known: true,
+            ..Self::new(text, Limits::NONE)
         }
     }
 
@@ -136,10 +148,61 @@ impl<'a> Walk<'a> {
 
     /// Walks one value, however deep, and stops behind it.
     fn value(&mut self) -> Result<(), HeadError> {
+        if self.is_known {
+            self.skip();
+            return Ok(());
+        }
         let floor = self.depth;
         loop {
             if self.begin()? == Begun::Ended && !self.advance(floor)? {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Steps over one value that is known to be valid.
+    fn skip(&mut self) {
+        match self.space() {
+            Some(b'"') => self.skip_string(),
+            Some(b'{' | b'[') => self.skip_container(),
+            _ => {
+                let rest = self.text.get(self.at..).unwrap_or_default();
+                let is_end =
+                    |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\t' | b'\r');
+                self.at += rest.iter().position(is_end).unwrap_or(rest.len());
+            }
+        }
+    }
+
+    fn skip_container(&mut self) {
+        let mut open = 0_u32;
+        while let Some(byte) = self.text.get(self.at) {
+            match byte {
+                b'"' => {
+                    self.skip_string();
+                    continue;
+                }
+                b'{' | b'[' => open += 1,
+                b'}' | b']' => open -= 1,
+                _ => {}
+            }
+            self.at += 1;
+            if open == 0 {
+                return;
+            }
+        }
+    }
+
+    fn skip_string(&mut self) {
+        self.at += 1;
+        loop {
+            self.plain();
+            match self.text.get(self.at) {
+                Some(b'\\') => self.at += 2,
+                _ => {
+                    self.at += 1;
+                    return;
+                }
             }
         }
     }

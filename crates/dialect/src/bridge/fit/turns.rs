@@ -1,8 +1,8 @@
 //! The conversation, turn by turn: roles, places, and parts that the target has nothing for.
 
 use mirk_model::{
-    Ask, Dialect, Media, MediaKind, Part, PartKind, Problem, ReasoningMode, Role, Source, Text,
-    Traits, Turn,
+    Ask, Dialect, Kind, Media, MediaKind, Part, PartKind, Problem, ReasoningMode, Role, Source,
+    Text, Traits, Turn,
 };
 
 use crate::{
@@ -143,6 +143,12 @@ fn fit_media<'a>(media: &mut Media<'a>, notes: &mut Notes) -> Result<Option<Text
         media.detail = None;
         notes.lose(Feature::ImageDetail)?;
     }
+    if let Source::Data { mime, .. } = &media.source
+        && !is_mime(mime)
+    {
+        let words = "The media type of an attachment is none, such as `image/png` is.";
+        return Err(Problem::new(Kind::BadRequest, words));
+    }
     let feature = match (media.kind, &media.source) {
         (_, Source::File(_)) => Feature::File,
         (MediaKind::Image, Source::Url { .. }) => Feature::ImageUrl,
@@ -164,6 +170,13 @@ fn fit_media<'a>(media: &mut Media<'a>, notes: &mut Notes) -> Result<Option<Text
         }
         Fate::Dropped | Fate::Refused => Err(notes.refuse(feature)),
     }
+}
+
+/// Whether `mime` is a media type that can stand in a data URL: two names, parameters maybe, and none of what
+/// would end it there. Source: RFC 2397.
+fn is_mime(mime: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b",\"#%<>\\".contains(&byte);
+    !mime.is_empty() && mime.bytes().all(is_plain)
 }
 
 /// Moves media out of results into the user's next turn, where results hold only text.
