@@ -280,10 +280,6 @@ fn said(
     ask.model = Text::from(to.model);
     ask.is_stream = from.is_stream;
     let restore = fit::fit(&mut ask, &target.shape, to.traits, notes)?;
-    if ask.turns.is_empty() {
-        let words = "There is nothing in the request to answer: no message holds anything.";
-        return Err(Problem::new(Kind::BadRequest, words));
-    }
     let body = (target.write_ask)(&ask, to.traits, notes)?;
     if !from.operation.is_count() {
         return Ok((body, manner, Kinds::Said(restore)));

@@ -273,3 +273,84 @@ fn t21_anthropics_own_number_stays_with_anthropics_clients() {
     let (events, _) = streamed(Dialect::Gemini, Dialect::Anthropic, &chunks);
     assert_eq!(events.last().unwrap()["error"]["code"], 503);
 }
+
+/// The refusals of a request in every dialect but its own; nothing where one takes it.
+fn refusals(client: Dialect, body: &str) -> Vec<Option<String>> {
+    let refusal = |upstream| {
+        let from = From {
+            operation: native(client, false),
+            body,
+            model: "m",
+            is_stream: false,
+            is_sse: true,
+            request_id: "req_1",
+            created: 0,
+        };
+        let to = To {
+            operation: native(upstream, false),
+            model: "target",
+            traits: &Traits::default(),
+        };
+        ask(from, to)
+            .err()
+            .map(|problem| problem.public.into_owned())
+    };
+    super::DIALECTS
+        .iter()
+        .filter(|wire| wire.dialect != client)
+        .map(|wire| refusal(wire.dialect))
+        .collect()
+}
+
+#[test]
+fn a_request_that_says_nothing_is_refused_before_it_is_sent() {
+    for (client, body) in [
+        (Dialect::Gemini, r#"{"contents":[]}"#),
+        (Dialect::Ollama, r#"{"model":"m","messages":[]}"#),
+        (
+            Dialect::OpenAiChat,
+            r#"{"model":"m","messages":[{"role":"user","content":[]}]}"#,
+        ),
+    ] {
+        let said = refusals(client, body);
+        assert!(said.iter().all(Option::is_some), "{client}: {said:?}");
+    }
+    // Anthropic refuses blank texts, so none is sent there; then nothing is left.
+    let blank = r#"{"model":"m","messages":[{"role":"user","content":" "}]}"#;
+    let said = refusals(Dialect::OpenAiChat, blank);
+    assert_eq!(said.iter().filter(|said| said.is_some()).count(), 1);
+    let instructions = r#"{"model":"m","messages":[{"role":"system","content":"hi"}]}"#;
+    let said = refusals(Dialect::OpenAiChat, instructions);
+    assert!(said.iter().all(Option::is_none), "{said:?}");
+}
+
+#[test]
+fn a_media_type_that_would_end_its_data_url_is_refused() {
+    let body = |mime: &str| {
+        json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": [
+            {"type": "image", "source": {"type": "base64", "media_type": mime, "data": "AA=="}}
+        ]}]})
+        .to_string()
+    };
+    for mime in ["image/png,", "image/png\n", "", "a b", "image/\u{e9}"] {
+        let said = refusals(Dialect::Anthropic, &body(mime));
+        assert!(said.iter().all(Option::is_some), "{mime:?}: {said:?}");
+    }
+    let said = refusals(Dialect::Anthropic, &body("image/svg+xml"));
+    assert!(said.iter().any(Option::is_none), "{said:?}");
+}
+
+#[test]
+fn a_schema_of_ollamas_that_is_no_object_is_refused() {
+    let body = |parameters: Tree| {
+        json!({"model": "m", "messages": [{"role": "user", "content": "a"}],
+            "tools": [{"type": "function", "function": {"name": "f", "parameters": parameters}}]})
+        .to_string()
+    };
+    for parameters in [json!([{"type": "object"}]), json!("object"), json!(1)] {
+        let said = refusals(Dialect::Ollama, &body(parameters));
+        assert!(said.iter().all(Option::is_some), "{said:?}");
+    }
+    let said = refusals(Dialect::Ollama, &body(Tree::Null));
+    assert!(said.iter().all(Option::is_none), "{said:?}");
+}

@@ -310,6 +310,13 @@ proptest! {
     }
 
     #[test]
+    fn taken_apart_level_by_level_a_value_is_what_serde_json_reads_at_once(text in json_text()) {
+        if let Ok(whole) = serde_json::from_str::<serde_json::Value>(&text) {
+            prop_assert_eq!(taken_apart(Value::parse(&text).unwrap()), whole);
+        }
+    }
+
+    #[test]
     fn scan_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let whole = Head::scan(&bytes, Limits::default());
         prop_assert_eq!(whole.is_ok(), whole.is_ok() && serde_takes(&bytes));
@@ -326,6 +333,32 @@ proptest! {
         let expected = format!("{{\"a\":{before},\"model\": {quoted} ,\"b\":{before}}}");
         prop_assert_eq!(spliced, Bytes::from(expected));
     }
+}
+
+/// Every value of `value`, each found by stepping over those before it.
+fn taken_apart(value: Value<'_>) -> serde_json::Value {
+    match value.kind() {
+        Type::Array => value
+            .items()
+            .unwrap()
+            .into_iter()
+            .map(taken_apart)
+            .collect(),
+        Type::Object => {
+            let members = value.members().unwrap().into_rest();
+            members
+                .map(|(name, value)| (name.into_owned(), taken_apart(value)))
+                .collect()
+        }
+        _ => serde_json::from_str(value.raw()).unwrap(),
+    }
+}
+
+#[test]
+fn brackets_and_quotes_in_strings_end_nothing() {
+    let text = r#" { "a" : [ "]}\"" , {"b}":"{[\\"} , -1.5e3 ] , "c\"" : { } , "d" : [[],[[ ]]] , "e":true } "#;
+    let whole: serde_json::Value = serde_json::from_str(text).unwrap();
+    assert_eq!(taken_apart(Value::parse(text).unwrap()), whole);
 }
 
 /// Prints how long a scan of 1 MB takes beside `serde_json`'s. Run with `--release -- --ignored`.

@@ -229,7 +229,7 @@ fn tool<'a>(value: Value<'a>, notes: &mut Notes) -> Result<Tool<'a>, Misread> {
         let read = Function {
             name: function.need("name", Value::text)?,
             description: function.read("description", Value::text)?,
-            schema: function.take("parameters").map(Value::json),
+            schema: function.read("parameters", |value| value.members().map(|_| value.json()))?,
             ..Function::default()
         };
         for unknown in function.rest() {

@@ -68,7 +68,9 @@ pub(super) fn written(wire: &Wire, body: &[u8], is_stream: bool) {
     };
     let mut notes = Notes::new(wire.dialect, wire.dialect);
     let again = (wire.read_ask)(bridge::native(wire.dialect, is_stream), text, &mut notes);
-    assert!(again.is_ok(), "wrote what its own dialect does not read");
+    // What the client nested as deep as it may is nested deeper in some dialects.
+    let is_read = again.map_or_else(|misread| misread.what.contains("deep"), |_| true);
+    assert!(is_read, "wrote what its own dialect does not read");
     // Larger limits than a client's: a translation may say with many values what was one.
     let limits = Limits {
         depth: 1_024,

@@ -1,6 +1,6 @@
 //! Writing a request for a provider: the members of the body.
 
-use mirk_model::{Ask, Function, PartKind, Problem, Role, Traits};
+use mirk_model::{Ask, Function, Kind, PartKind, Problem, Role, Traits};
 
 use super::{
     parts,
@@ -109,6 +109,10 @@ fn content(
             parts: std::mem::take(&mut system),
         });
         notes.lose(Feature::LateSystem)?;
+    }
+    if messages.is_empty() {
+        // All that was said are blank texts, which the dialect refuses.
+        return Err(Problem::new(Kind::BadRequest, "there is nothing to answer").about("messages"));
     }
     let words = plan.wants_object.then_some(JSON_ONLY);
     parts::write_system(&system, words, body);
