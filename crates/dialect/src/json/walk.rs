@@ -183,7 +183,7 @@ impl<'a> Walk<'a> {
                     continue;
                 }
                 b'{' | b'[' => open += 1,
-                b'}' | b']' => open -= 1,
+                b'}' | b']' => open = open.saturating_sub(1),
                 _ => {}
             }
             self.at += 1;
@@ -197,13 +197,11 @@ impl<'a> Walk<'a> {
         self.at += 1;
         loop {
             self.plain();
-            match self.text.get(self.at) {
-                Some(b'\\') => self.at += 2,
-                _ => {
-                    self.at += 1;
-                    return;
-                }
+            if self.text.get(self.at) != Some(&b'\\') {
+                self.at += 1;
+                return;
             }
+            self.at += 2;
         }
     }
 

@@ -115,9 +115,6 @@ const fn plain(client: Operation, wants_much: bool) -> &'static str {
         (Dialect::OpenAiChat, true) => {
             r#"{"model":"asked","messages":[{"role":"user","content":"hello"}],"stream_options":{"include_usage":true}}"#
         }
-        (Dialect::OpenAiChat, false) => {
-            r#"{"model":"asked","messages":[{"role":"user","content":"hello"}]}"#
-        }
         (Dialect::OpenAiResponses, true) => {
             r#"{"model":"asked","input":"hello","include":["reasoning.encrypted_content"],"reasoning":{"effort":"high","summary":"auto"},"tools":[{"type":"custom","name":"apply"},{"type":"function","name":"f","parameters":{}}]}"#
         }
@@ -135,7 +132,7 @@ const fn plain(client: Operation, wants_much: bool) -> &'static str {
         (Dialect::Ollama, _) if matches!(client, Operation::OllamaGenerate) => {
             r#"{"model":"asked","prompt":"hello"}"#
         }
-        (Dialect::Ollama, _) => {
+        (Dialect::OpenAiChat, false) | (Dialect::Ollama, _) => {
             r#"{"model":"asked","messages":[{"role":"user","content":"hello"}]}"#
         }
     }

@@ -10,11 +10,11 @@ use crate::chance::Chance;
 /// stream what a stream must be.
 pub(in crate::targets) fn replied<const PLACE: usize>(data: &[u8]) {
     let mut chance = Chance::of(data);
-    if let Some(way) = way(PLACE, false, &mut chance) {
-        if let Ok(body) = way.reply(data) {
-            assert!(is_json(&body), "wrote what is not JSON");
-            reads(&way, &body);
-        }
+    if let Some(way) = way(PLACE, false, &mut chance)
+        && let Ok(body) = way.reply(data)
+    {
+        assert!(is_json(&body), "wrote what is not JSON");
+        reads(&way, &body);
     }
     if let Some(way) = way(PLACE, true, &mut chance) {
         let (mut stream, mut out) = (way.stream(), Vec::new());

@@ -105,8 +105,8 @@ fn events(client: Operation, text: &str) -> bool {
     assert!(!text.contains('\r'), "a carriage return in the framing");
     let mut has_ended = false;
     for event in text.split_terminator("\n\n") {
-        let (mut lines, mut has_data) = (event.split('\n'), false);
-        while let Some(line) = lines.next() {
+        let mut has_data = false;
+        for line in event.split('\n') {
             if let Some(data) = line.strip_prefix("data: ") {
                 assert!(
                     !has_data || client == Operation::PromptStream,
